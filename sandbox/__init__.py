@@ -1,0 +1,1 @@
+"""The local stand-in for Kii: REST API, MQTT broker, fault switch, console page."""

@@ -1,0 +1,115 @@
+"""The type of every documented field of a push message body (fact sheet 8.1 and 8.2).
+
+Fields that no source documents pass unchecked, since what Kii does with them is not known. `null` counts as a
+value of the wrong type. A checker yields (field path, reason) for what is wrong, nothing for a good value.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sandbox.payloads import NETWORKS
+
+Message = Mapping[str, Any]
+Fault = tuple[str, str]
+Checker = Callable[[str, object], Iterator[Fault]]
+
+
+def _typed(accepts: Callable[[object], bool], wanted: str) -> Checker:
+    def checker(path: str, value: object) -> Iterator[Fault]:
+        if not accepts(value):
+            yield path, f"must be {wanted}"
+
+    return checker
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _each(accepts: Callable[[object], bool], wanted: str) -> Checker:
+    def checker(path: str, value: object) -> Iterator[Fault]:
+        if not isinstance(value, dict):
+            yield path, "must be a JSON object"
+            return
+        for key, item in value.items():
+            if not accepts(item):
+                yield f"{path}.{key}", f"must be {wanted}"
+
+    return checker
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str | int | float)
+
+
+boolean = _typed(lambda value: isinstance(value, bool), "true or false")
+string = _typed(lambda value: isinstance(value, str), "a string")
+integer = _typed(_is_integer, "an integer")
+flag = _typed(lambda value: isinstance(value, int), "true, false or an integer")
+an_object = _typed(lambda value: isinstance(value, dict), "a JSON object")
+strings = _typed(
+    lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    "an array of strings",
+)
+flat_scalars = _each(_is_scalar, "a string, a number or a boolean")
+flat_strings = _each(lambda value: isinstance(value, str), "a string")
+
+# What may be in `data`, `gcm.data`, `fcm.data` and `apns.data` is for rules d, e and f to say.
+FIELDS: dict[str, Checker] = {
+    "data": an_object,
+    "pushMessageType": string,
+    **dict.fromkeys(
+        (
+            "sendToDevelopment",
+            "sendToProduction",
+            "sendAppID",
+            "sendSender",
+            "sendWhen",
+            "sendOrigin",
+            "sendObjectScope",
+            "sendTopicID",
+        ),
+        boolean,
+    ),
+    **dict.fromkeys(NETWORKS, an_object),
+    **{f"{network}.enabled": boolean for network in NETWORKS},
+    "gcm.data": an_object,
+    "fcm.data": an_object,
+    "apns.data": an_object,
+    "jpush.data": flat_scalars,
+    "mqtt.data": flat_scalars,
+    "gcm.notification": an_object,
+    **{
+        f"gcm.notification.{name}": string
+        for name in ("title", "body", "icon", "sound", "tag", "color", "clickAction")
+    },
+    "gcm.collapseKey": string,
+    "gcm.delayWhileIdle": boolean,
+    "gcm.timeToLive": integer,
+    "gcm.restrictedPackageName": string,
+    "gcm.dryRun": boolean,
+    "fcm.notification": an_object,
+    "apns.alert": an_object,
+    **{
+        f"apns.alert.{name}": string
+        for name in ("title", "subtitle", "body", "actionLocKey", "locKey", "launchImage")
+    },
+    "apns.alert.locArgs": strings,
+    "apns.sound": string,
+    "apns.badge": integer,
+    "apns.contentAvailable": flag,
+    "apns.mutableContent": flag,
+    "apns.category": string,
+}
+_PATHS = tuple((path, tuple(path.split(".")), checker) for path, checker in FIELDS.items())
+_MISSING = object()
+
+
+def type_faults(body: Message) -> Iterator[Fault]:
+    """Yield the fields of a decoded JSON object that are of the wrong type."""
+    for path, names, checker in _PATHS:
+        value: object = body
+        for name in names:
+            value = value.get(name, _MISSING) if isinstance(value, dict) else _MISSING
+        if value is not _MISSING:
+            yield from checker(path, value)

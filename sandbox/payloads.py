@@ -1,0 +1,208 @@
+"""What each push network carries: the payload a device is handed for a message or a bucket event.
+
+Sources: fact sheet 6.2, 8.1, 8.2, 8.4. The shapes, by network:
+
+mqtt, jpush   one flat object, long keys: `{"topic": ..., "senderURI": ..., "k": "v"}`
+apns          one flat object, short keys, and `aps`: `{"aps": {...}, "to": ..., "s": ..., "k": "v"}`
+gcm, fcm      the message with the same long keys as text in its data, and the block's other fields under the
+              network's own names: `{"data": {...}, "notification": {...}, "collapse_key": ...}`
+
+Where Kii says nothing: a custom key that equals a metadata key gives way to it, since receivers classify by
+the metadata; numbers and booleans in gcm and fcm data are their JSON text; events carry an empty `aps`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Network = Literal["gcm", "fcm", "apns", "jpush", "mqtt"]
+NETWORKS: tuple[Network, ...] = ("gcm", "fcm", "apns", "jpush", "mqtt")
+
+ScopeType = Literal["APP", "APP_AND_GROUP", "APP_AND_USER", "APP_AND_THING"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Where a topic or bucket lives: the app, or one of its groups, users or things."""
+
+    type: ScopeType
+    app_id: str
+    group_id: str | None = None
+    user_id: str | None = None
+    thing_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Who sends an explicit message through what. `topic_id` and `scope` are None for Direct Push.
+
+    `sender` is a user or thing ID, None for the app's admin; `when_ms` is in Unix milliseconds.
+    """
+
+    app_id: str
+    sender_uri: str
+    source_uri: str
+    when_ms: int
+    sender: str | None = None
+    topic_id: str | None = None
+    scope: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketEvent:
+    """A change in a bucket that Kii pushes to the bucket's subscribers. Times are Unix milliseconds.
+
+    `type` is one of section 6.1's names; `object_id` and `modified_ms` are None where no object is left.
+    """
+
+    type: str
+    app_id: str
+    scope: Scope
+    bucket_id: str
+    source_uri: str
+    when_ms: int
+    sender: str | None = None
+    object_id: str | None = None
+    modified_ms: int | None = None
+    bucket_type: Literal["rw", "sync"] = "rw"
+
+
+def explicit(message: Mapping[str, Any], network: Network, context: Context) -> Json:
+    """Return what `network` carries for a message that `message_rules.check` accepts.
+
+    Shape: see the module. Values are JSON scalars, `aps` and `notification` objects.
+    """
+    block = message.get(network) or {}
+    data = {**(message.get("data") or {}), **(block.get("data") or {})}
+    if network == "apns":
+        return {"aps": _aps(block)} | data | _renamed(_explicit_metadata(message, context))
+    payload = data | _explicit_metadata(message, context)
+    if network in ("gcm", "fcm"):
+        return {"data": _as_text(payload)} | _android_fields(block)
+    return payload
+
+
+def event(change: BucketEvent, network: Network) -> Json:
+    """Return what `network` carries for a Push to App event (section 6.2). It cannot be customised."""
+    payload = _event_metadata(change)
+    if network == "apns":
+        return {"aps": {}} | _renamed(
+            {key: payload[key] for key in payload if key not in _NOT_IN_APNS_EVENTS}
+        )
+    if network in ("gcm", "fcm"):
+        return {"data": _as_text(payload), "collapse_key": change.bucket_id}
+    return payload
+
+
+def encode(payload: Json) -> bytes:
+    """Return the compact UTF-8 JSON that goes over the wire and that the size rules count.
+
+    Raises ValueError (UnicodeEncodeError) for NaN, infinity and lone surrogates, which JSON cannot carry.
+    """
+    return _encode(payload).encode()
+
+
+_encode: Callable[[object], str] = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
+
+_SHORT_KEYS = {
+    "appID": "a",
+    "sender": "s",
+    "origin": "o",
+    "when": "w",
+    "type": "t",
+    "topic": "to",
+    "objectScopeType": "st",
+    "objectScopeAppID": "sa",
+    "objectScopeUserID": "su",
+    "objectScopeGroupID": "sg",
+    "objectScopeThingID": "sth",
+    "bucketID": "bi",
+    "bucketType": "bt",
+    "objectID": "oi",
+}
+_NOT_IN_APNS_EVENTS = frozenset({"appID", "sender", "origin", "modifiedAt"})
+_NOTIFICATION_FIELDS = ("title", "body", "icon", "sound", "tag", "color", "clickAction")
+_FLAGS = ("contentAvailable", "mutableContent")
+
+
+def _explicit_metadata(message: Mapping[str, Any], context: Context) -> Json:
+    found: Json = {}
+    if message.get("sendAppID", False):
+        found["appID"] = context.app_id
+    if context.topic_id is not None and message.get("sendTopicID", True):
+        found["topic"] = context.topic_id
+    if context.scope is not None and message.get("sendObjectScope", True):
+        found |= _scope(context.scope)
+    if context.sender is not None and message.get("sendSender", True):
+        found["sender"] = context.sender
+    found["senderURI"] = context.sender_uri
+    found["sourceURI"] = context.source_uri
+    if message.get("pushMessageType"):
+        found["type"] = message["pushMessageType"]
+    if message.get("sendWhen", False):
+        found["when"] = context.when_ms
+    if message.get("sendOrigin", False):
+        found["origin"] = "EXPLICIT"
+    return found
+
+
+def _event_metadata(change: BucketEvent) -> Json:
+    found: Json = {"origin": "EVENT", "type": change.type, "when": change.when_ms}
+    if change.modified_ms is not None:
+        found["modifiedAt"] = change.modified_ms
+    found["appID"] = change.app_id
+    if change.sender is not None:
+        found["sender"] = change.sender
+    found["sourceURI"] = change.source_uri
+    found |= _scope(change.scope)
+    found |= {"bucketID": change.bucket_id, "bucketType": change.bucket_type}
+    if change.object_id is not None:
+        found["objectID"] = change.object_id
+    return found
+
+
+def _scope(scope: Scope) -> Json:
+    ids = {
+        "objectScopeAppID": scope.app_id,
+        "objectScopeUserID": scope.user_id,
+        "objectScopeGroupID": scope.group_id,
+        "objectScopeThingID": scope.thing_id,
+    }
+    return {"objectScopeType": scope.type} | {key: value for key, value in ids.items() if value is not None}
+
+
+def _renamed(metadata: Json) -> Json:
+    """Return the metadata under APNs's short keys; what has none (the URIs) is not carried there."""
+    return {_SHORT_KEYS[key]: value for key, value in metadata.items() if key in _SHORT_KEYS}
+
+
+def _aps(block: Mapping[str, Any]) -> Json:
+    fields: Json = {}
+    if "alert" in block:
+        fields["alert"] = {_words(name, "-"): value for name, value in block["alert"].items()}
+    fields |= {name: block[name] for name in ("sound", "badge", "category") if name in block}
+    fields |= {_words(name, "-"): 1 for name in _FLAGS if block.get(name)}
+    return fields
+
+
+def _android_fields(block: Mapping[str, Any]) -> Json:
+    fields = {_words(name, "_"): value for name, value in block.items() if name not in ("enabled", "data")}
+    if "notification" in block:
+        given = block["notification"]
+        fields["notification"] = {
+            _words(name, "_"): given[name] for name in _NOTIFICATION_FIELDS if name in given
+        }
+    return fields
+
+
+def _as_text(payload: Json) -> dict[str, str]:
+    return {key: value if isinstance(value, str) else _encode(value) for key, value in payload.items()}
+
+
+def _words(camel: str, separator: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", separator, camel).lower()
