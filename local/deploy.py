@@ -1,0 +1,67 @@
+"""Put the built template on MiniStack with the ordinary `sam deploy`, and read what it made."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from local.process import LocalError
+from local.sam import sam
+from local.settings import (
+    APP_ID,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REGION,
+    environment,
+)
+
+STACK_NAME = "kii-push"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The template's outputs that a sender needs, by their names in the template."""
+
+    RestApiId: str
+    StageName: str
+    PushQueueUrl: str
+    DeadLetterQueueUrl: str
+    KiiSecretArn: str
+    ScheduledPushFunctionArn: str
+    SchedulerRoleArn: str
+    ScheduleGroupName: str
+
+
+def aws_session() -> boto3.Session:
+    """Return a boto3 session with the local stack's dummy credentials."""
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+
+
+def deploy(endpoint: str, build: Path, log: Path) -> Outputs:
+    """Deploy the folder that `build` returned to the AWS endpoint; raises LocalError when SAM refuses."""
+    template = ("--template-file", build / "template.yaml")
+    sam("deploy", *template, "--no-progressbar", log=log, env=environment(endpoint))
+    return _outputs(endpoint)
+
+
+def put_kii_secret(endpoint: str, secret_arn: str, base_url: str) -> None:
+    """Tell the deployed functions, through their secret, that Kii is the sandbox at `base_url`."""
+    secret = {
+        "appID": APP_ID,
+        "clientID": CLIENT_ID,
+        "clientSecret": CLIENT_SECRET,
+        "baseURL": base_url,
+    }
+    client = aws_session().client("secretsmanager", endpoint_url=endpoint)
+    client.put_secret_value(SecretId=secret_arn, SecretString=json.dumps(secret))
+
+
+def _outputs(endpoint: str) -> Outputs:
+    client = aws_session().client("cloudformation", endpoint_url=endpoint)
+    listed = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0].get("Outputs", [])
+    values = {each["OutputKey"]: each["OutputValue"] for each in listed}
+    missing = [name for name in Outputs.__dataclass_fields__ if name not in values]
+    if missing:
+        raise LocalError(f"template.yaml has no output {', '.join(missing)}: the local stack needs it.")
+    return Outputs(**{name: values[name] for name in Outputs.__dataclass_fields__})

@@ -1,0 +1,58 @@
+"""The three ways to send a push through the deployed bundle: HTTPS, the queue, a schedule."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from local.deploy import aws_session
+from local.sigv4 import SigV4
+from local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+
+class Doors:
+    """Senders for one local stack; safe to use from several threads."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._outputs = stack.outputs
+        session = aws_session()
+        self.http = httpx.Client(base_url=stack.api_url, auth=SigV4(), timeout=35, trust_env=False)
+        self._sqs = session.client("sqs", endpoint_url=stack.endpoint)
+        self._scheduler = session.client("scheduler", endpoint_url=stack.endpoint)
+
+    def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+        """Send a signed POST to the HTTPS door; `path` is Kii's own, from `/users` or `/topics` on."""
+        return self.http.post(path, json=body, headers=headers)
+
+    def enqueue(self, *bodies: str) -> list[str]:
+        """Put up to ten message bodies on the push queue at once; returns their message IDs."""
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)
+        ]
+        sent = self._sqs.send_message_batch(QueueUrl=self._outputs.PushQueueUrl, Entries=entries)
+        return [each["MessageId"] for each in sent["Successful"]]
+
+    def schedule(self, name: str, when: datetime, request: dict[str, Any]) -> None:
+        """Make a schedule that sends the push request once, at `when`, and then deletes itself."""
+        self._scheduler.create_schedule(
+            Name=name,
+            GroupName=self._outputs.ScheduleGroupName,
+            ScheduleExpression=f"at({when.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target={
+                "Arn": self._outputs.ScheduledPushFunctionArn,
+                "RoleArn": self._outputs.SchedulerRoleArn,
+                "Input": json.dumps(request),
+            },
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+        self._sqs.close()
+        self._scheduler.close()

@@ -1,0 +1,127 @@
+"""The local stack as one thing: sandbox and MiniStack started, the template deployed, the two acquainted."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from local.build import build
+from local.deploy import Outputs, deploy, put_kii_secret
+from local.ministack import start_ministack
+from local.process import LocalError, end, free_ports, is_free, start
+from local.progress import Step
+from local.settings import STATE, aws_variables
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports: the sandbox's HTTP, its MQTT broker, and the AWS endpoint."""
+
+    sandbox: int
+    mqtt: int
+    aws: int
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Return ports that nothing listens on."""
+        return cls(*free_ports(3))
+
+    @classmethod
+    def chosen(cls, *, sandbox: int | None, mqtt: int | None, aws: int | None) -> "Ports":
+        """Return the ports asked for, and the usual one or any free one where None was given.
+
+        Raises LocalError when a port that was asked for is taken.
+        """
+        asked = {"PORT": sandbox, "MQTT_PORT": mqtt, "AWS_PORT": aws}
+        taken = [f"{name}={port}" for name, port in asked.items() if port and not is_free(port)]
+        if taken:
+            raise LocalError(
+                f"Another program listens on {', '.join(taken)}: choose another port or leave it out."
+            )
+        usual = zip((8080, 1883, 4566), free_ports(3), strict=True)
+        fallback = [port if is_free(port) else other for port, other in usual]
+        return cls(*(port or other for port, other in zip(asked.values(), fallback, strict=True)))
+
+
+class LocalStack:
+    """The running local stack; use it as a context manager, or call `start` and `stop`."""
+
+    endpoint: str
+    """The AWS endpoint."""
+    sandbox_url: str
+    """The sandbox's origin: its console, and `/_sandbox/...`."""
+    kii_url: str
+    """Kii's REST base URL, ending in `/api`."""
+    api_url: str
+    """The bundle's HTTPS door, as MiniStack serves it."""
+    outputs: Outputs
+
+    def __init__(self, name: str, step: Step, ports: Ports | None = None) -> None:
+        """Name the stack (its logs go to a folder of that name below `.local`); nothing is started yet."""
+        self._step = step
+        self._ports = ports or Ports.free()
+        STATE.mkdir(exist_ok=True)
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=STATE))
+        self.servers: list[subprocess.Popen[bytes]] = []
+        self.mqtt_port = self._ports.mqtt
+        self.endpoint = f"http://127.0.0.1:{self._ports.aws}"
+        self.sandbox_url = f"http://127.0.0.1:{self._ports.sandbox}"
+        self.kii_url = f"{self.sandbox_url}/api"
+
+    def start(self) -> Self:
+        """Start, build and deploy everything; when that fails, raise LocalError with nothing left running."""
+        try:
+            with self._step("start the Kii sandbox and MiniStack"):
+                self.servers.append(self._start_sandbox())
+                self.servers.append(start_ministack(self._ports.aws, self.directory))
+            built = build(self._step)
+            with self._step("deploy template.yaml to MiniStack"):
+                self.outputs = deploy(self.endpoint, built, self.directory / "deploy.log")
+            self.api_url = (
+                f"{self.endpoint}/restapis/{self.outputs.RestApiId}/{self.outputs.StageName}/_user_request_"
+            )
+            put_kii_secret(self.endpoint, self.outputs.KiiSecretArn, self.kii_url)
+            httpx.put(
+                f"{self.sandbox_url}/_sandbox/bundle", json={"url": self.api_url}, trust_env=False
+            ).raise_for_status()
+        except BaseException:
+            self._end_servers()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End the servers and remove what they kept."""
+        self._end_servers()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.stop()
+        else:
+            self._end_servers()  # the logs stay, for whoever looks into the failure
+
+    def _start_sandbox(self) -> subprocess.Popen[bytes]:
+        ports = ["--port", str(self._ports.sandbox), "--mqtt-port", str(self._ports.mqtt)]
+        return start(
+            [sys.executable, "-m", "sandbox", *ports],
+            name="The Kii sandbox",
+            health_url=f"{self.sandbox_url}/_sandbox/health",
+            log=self.directory / "sandbox.log",
+            # It signs the console's calls to the bundle.
+            env=aws_variables(self.endpoint),
+        )
+
+    def _end_servers(self) -> None:
+        while self.servers:
+            end(self.servers.pop())
