@@ -1,0 +1,142 @@
+"""The sandbox's MQTT broker: each device gets credentials and one topic of its own, the sandbox publishes.
+
+Source: fact sheet 7.3 and 10. MQTT 3.1 and 3.1.1, over TCP and WebSocket, with TLS when given a certificate.
+A device may subscribe to its own topic, under a client ID that equals it, and do nothing else.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from typing import Any
+
+import aiomqtt
+
+from sandbox.mosquitto import ADMIN, HOST, BrokerError, Mosquitto, Ports, Tls
+
+_ORDERS = "$CONTROL/dynamic-security/v1"
+_ORDER_SECONDS = 10
+
+
+class Broker:
+    """A mosquitto child and one long-lived connection to it, for orders and publishing alike.
+
+    Every method may raise BrokerError when the broker is gone.
+    """
+
+    def __init__(self, *, tcp_port: int, ws_port: int | None = None, tls: Tls | None = None) -> None:
+        self.ports = Ports(
+            tcp=tcp_port,
+            ws=ws_port,
+            ssl=tls.ssl_port if tls else None,
+            wss=tls.wss_port if tls else None,
+        )
+        self._mosquitto = Mosquitto(self.ports, tls)
+        self._connection: aiomqtt.Client | None = None
+        self._stack = contextlib.AsyncExitStack()
+        self._one_order = asyncio.Lock()
+        self._numbers = itertools.count(1)
+        self._devices: dict[str, tuple[str, str]] = {}
+
+    async def start(self) -> None:
+        """Start the broker; return once devices can connect. Raises BrokerError if a part or port is missing.
+
+        A broker that has been stopped can be started again, without its devices.
+        """
+        await self._mosquitto.start()
+        self._stack.push_async_callback(self._mosquitto.stop)
+        client = aiomqtt.Client(
+            HOST,
+            self.ports.tcp,
+            username=ADMIN,
+            password=self._mosquitto.password,
+            protocol=aiomqtt.ProtocolVersion.V311,
+        )
+        try:
+            self._connection = await self._stack.enter_async_context(client)
+            await client.subscribe(f"{_ORDERS}/response")
+        except aiomqtt.MqttError as error:
+            await self.stop()
+            raise BrokerError("the MQTT broker does not take the sandbox's own connection") from error
+
+    async def stop(self) -> None:
+        """Disconnect every device and end the broker."""
+        with contextlib.suppress(aiomqtt.MqttError):  # a broker that is gone cannot be said goodbye to
+            await self._stack.aclose()
+        self._connection = None
+        self._devices.clear()
+
+    async def add_device(self, username: str, password: str, topic: str) -> None:
+        """Let a client with these credentials and client ID `topic` subscribe to `topic`.
+
+        Does nothing if that device is known as it is; otherwise what was known of `username` is replaced.
+        """
+        if self._devices.get(username) == (password, topic):
+            return
+        await self.remove_device(username)
+        await self._order(
+            {
+                "command": "createRole",
+                "rolename": username,
+                "acls": [
+                    {"acltype": kind, "topic": topic, "allow": True}
+                    for kind in ("subscribeLiteral", "publishClientReceive")
+                ],
+            },
+            {
+                "command": "createClient",
+                "username": username,
+                "password": password,
+                "clientid": topic,
+                "roles": [{"rolename": username}],
+            },
+        )
+        self._devices[username] = (password, topic)
+
+    async def remove_device(self, username: str) -> None:
+        """Take the credentials back and cut the device off. Does nothing if there is no such device."""
+        if self._devices.pop(username, None) is not None:
+            await self._order(
+                {"command": "deleteClient", "username": username},
+                {"command": "deleteRole", "rolename": username},
+            )
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 0: to whoever is connected now, without waiting for them."""
+        try:
+            await self._client.publish(topic, payload)
+        except aiomqtt.MqttError as error:
+            raise BrokerError("the MQTT broker is gone") from error
+
+    async def online(self) -> set[str]:
+        """Return the client IDs, which are topics, of the devices connected now."""
+        return set(self._mosquitto.online)
+
+    @property
+    def _client(self) -> aiomqtt.Client:
+        if self._connection is None:
+            raise BrokerError("the MQTT broker is not running")
+        return self._connection
+
+    async def _order(self, *commands: dict[str, Any]) -> None:
+        """Have dynamic security carry out `commands`; they are answered together."""
+        async with self._one_order:
+            number = str(next(self._numbers))
+            orders = [{**command, "correlationData": number} for command in commands]
+            try:
+                await self._client.publish(_ORDERS, json.dumps({"commands": orders}))
+                async with asyncio.timeout(_ORDER_SECONDS):
+                    answers = await self._answers(number)
+            except (aiomqtt.MqttError, TimeoutError) as error:
+                raise BrokerError("the MQTT broker is gone") from error
+        for answer in answers:
+            if "error" in answer:
+                raise BrokerError(f"the MQTT broker refused {answer['command']}: {answer['error']}")
+
+    async def _answers(self, number: str) -> list[dict[str, Any]]:
+        async for message in self._client.messages:
+            if isinstance(message.payload, bytes):
+                answers: list[dict[str, Any]] = json.loads(message.payload)["responses"]
+                if all(answer.get("correlationData") == number for answer in answers):
+                    return answers
+        raise BrokerError("the MQTT broker is gone")
