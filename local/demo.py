@@ -34,7 +34,7 @@ class Sending:
 def run(step: Step) -> None:
     """Start the local stack, send, show, stop; raises LocalError when a push does not arrive."""
     console.print("\n[bold]A push through each door, to a device on MQTT[/bold]\n")
-    with LocalStack("demo", step) as stack, Device(stack.kii_url, "bob") as device:
+    with LocalStack.new("demo", step) as stack, Device(stack.kii_url, "bob") as device:
         console.print(f"  bob's device is connected (installation {device.installation_id})\n")
         doors = Doors(stack)
         try:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -15,6 +16,9 @@ from local.settings import (
     REGION,
     environment,
 )
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
 
 STACK_NAME = "kii-push"
 
@@ -38,11 +42,10 @@ def aws_session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
 
 
-def deploy(endpoint: str, build: Path, log: Path) -> Outputs:
+def deploy(endpoint: str, build: Path, log: Path) -> None:
     """Deploy the folder that `build` returned to the AWS endpoint; raises LocalError when SAM refuses."""
     template = ("--template-file", build / "template.yaml")
     sam("deploy", *template, "--no-progressbar", log=log, env=environment(endpoint))
-    return _outputs(endpoint)
 
 
 def put_kii_secret(endpoint: str, secret_arn: str, base_url: str) -> None:
@@ -57,7 +60,27 @@ def put_kii_secret(endpoint: str, secret_arn: str, base_url: str) -> None:
     client.put_secret_value(SecretId=secret_arn, SecretString=json.dumps(secret))
 
 
-def _outputs(endpoint: str) -> Outputs:
+def deployed_function(endpoint: str, logical_id: str) -> "FunctionConfigurationResponseTypeDef":
+    """Return the configuration of a deployed function, by its name in the template.
+
+    Raises LocalError when the stack has no such function.
+    """
+    session = aws_session()
+    stack = session.client("cloudformation", endpoint_url=endpoint)
+    resources = stack.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    names = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in resources
+        if each["ResourceType"] == "AWS::Lambda::Function"
+    }
+    if logical_id not in names:
+        raise LocalError(f"There is no function {logical_id}; there are {', '.join(sorted(names))}.")
+    functions = session.client("lambda", endpoint_url=endpoint)
+    return functions.get_function_configuration(FunctionName=names[logical_id])
+
+
+def outputs(endpoint: str) -> Outputs:
+    """Return what the deployed stack put out; LocalError names the outputs that the template lacks."""
     client = aws_session().client("cloudformation", endpoint_url=endpoint)
     listed = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0].get("Outputs", [])
     values = {each["OutputKey"]: each["OutputValue"] for each in listed}

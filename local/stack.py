@@ -12,7 +12,7 @@ from typing import Self
 import httpx
 
 from local.build import build
-from local.deploy import Outputs, deploy, put_kii_secret
+from local.deploy import Outputs, deploy, outputs, put_kii_secret
 from local.ministack import start_ministack
 from local.process import LocalError, end, free_ports, is_free, start
 from local.progress import Step
@@ -52,48 +52,69 @@ class Ports:
 class LocalStack:
     """The running local stack; use it as a context manager, or call `start` and `stop`."""
 
-    endpoint: str
-    """The AWS endpoint."""
-    sandbox_url: str
-    """The sandbox's origin: its console, and `/_sandbox/...`."""
-    kii_url: str
-    """Kii's REST base URL, ending in `/api`."""
+    build: Path
+    """The folder that `sam build` filled."""
+    outputs: Outputs
+    """The template's outputs, once it is deployed."""
     api_url: str
     """The bundle's HTTPS door, as MiniStack serves it."""
-    outputs: Outputs
 
-    def __init__(self, name: str, step: Step, ports: Ports | None = None) -> None:
-        """Name the stack (its logs go to a folder of that name below `.local`); nothing is started yet."""
+    def __init__(self, directory: Path, ports: Ports, step: Step) -> None:
+        """Prepare; nothing is started yet. `directory` takes the logs and what the servers keep."""
         self._step = step
-        self._ports = ports or Ports.free()
-        STATE.mkdir(exist_ok=True)
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=STATE))
+        self.ports = ports
+        self.directory = directory
         self.servers: list[subprocess.Popen[bytes]] = []
-        self.mqtt_port = self._ports.mqtt
-        self.endpoint = f"http://127.0.0.1:{self._ports.aws}"
-        self.sandbox_url = f"http://127.0.0.1:{self._ports.sandbox}"
-        self.kii_url = f"{self.sandbox_url}/api"
+        self.endpoint = f"http://127.0.0.1:{ports.aws}"  # of AWS
+        self.sandbox_url = f"http://127.0.0.1:{ports.sandbox}"  # the console, and the control calls
+        self.kii_url = f"{self.sandbox_url}/api"  # Kii's REST base URL
+
+    @classmethod
+    def new(cls, name: str, step: Step, ports: Ports | None = None) -> Self:
+        """Prepare a stack in a folder of its own below `.local`, on free ports unless told."""
+        STATE.mkdir(exist_ok=True)
+        return cls(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=STATE)), ports or Ports.free(), step)
 
     def start(self) -> Self:
         """Start, build and deploy everything; when that fails, raise LocalError with nothing left running."""
         try:
             with self._step("start the Kii sandbox and MiniStack"):
                 self.servers.append(self._start_sandbox())
-                self.servers.append(start_ministack(self._ports.aws, self.directory))
-            built = build(self._step)
-            with self._step("deploy template.yaml to MiniStack"):
-                self.outputs = deploy(self.endpoint, built, self.directory / "deploy.log")
-            self.api_url = (
-                f"{self.endpoint}/restapis/{self.outputs.RestApiId}/{self.outputs.StageName}/_user_request_"
-            )
-            put_kii_secret(self.endpoint, self.outputs.KiiSecretArn, self.kii_url)
-            httpx.put(
-                f"{self.sandbox_url}/_sandbox/bundle", json={"url": self.api_url}, trust_env=False
-            ).raise_for_status()
+                self.servers.append(start_ministack(self.ports.aws, self.directory))
+            self.deploy(build(self._step))
         except BaseException:
             self._end_servers()
             raise
         return self
+
+    def deploy(self, built: Path) -> None:
+        """Deploy a folder that `build` returned, and let the functions and the sandbox know each other."""
+        with self._step("deploy template.yaml to MiniStack"):
+            deploy(self.endpoint, built, self.directory / "deploy.log")
+        self.attach(built)
+        put_kii_secret(self.endpoint, self.outputs.KiiSecretArn, self.kii_url)
+        bundle = httpx.put(f"{self.sandbox_url}/_sandbox/bundle", json={"url": self.api_url}, trust_env=False)
+        bundle.raise_for_status()
+
+    def attach(self, built: Path) -> None:
+        """Learn the addresses of what is deployed."""
+        self.build = built
+        self.outputs = outputs(self.endpoint)
+        deployed = f"{self.outputs.RestApiId}/{self.outputs.StageName}"
+        self.api_url = f"{self.endpoint}/restapis/{deployed}/_user_request_"
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment in which the README's examples reach this stack."""
+        return {
+            **aws_variables(self.endpoint),
+            "API_URL": self.api_url,
+            "PUSH_QUEUE_URL": self.outputs.PushQueueUrl,
+            "DEAD_LETTER_QUEUE_URL": self.outputs.DeadLetterQueueUrl,
+            "KII_SECRET_ARN": self.outputs.KiiSecretArn,
+            "SCHEDULED_PUSH_FUNCTION_ARN": self.outputs.ScheduledPushFunctionArn,
+            "SCHEDULER_ROLE_ARN": self.outputs.SchedulerRoleArn,
+            "SCHEDULE_GROUP_NAME": self.outputs.ScheduleGroupName,
+        }
 
     def stop(self) -> None:
         """End the servers and remove what they kept."""
@@ -112,7 +133,7 @@ class LocalStack:
             self._end_servers()  # the logs stay, for whoever looks into the failure
 
     def _start_sandbox(self) -> subprocess.Popen[bytes]:
-        ports = ["--port", str(self._ports.sandbox), "--mqtt-port", str(self._ports.mqtt)]
+        ports = ["--port", str(self.ports.sandbox), "--mqtt-port", str(self.ports.mqtt)]
         return start(
             [sys.executable, "-m", "sandbox", *ports],
             name="The Kii sandbox",

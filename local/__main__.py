@@ -1,0 +1,81 @@
+"""The command line behind the Makefile: `python -m local demo|up|down|invoke`."""
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from local import demo as demo_module
+from local import invoke as invoke_module
+from local import up as up_module
+from local.process import LocalError
+from local.progress import console, step
+from local.settings import ROOT, SAM, STATE
+from local.stack import LocalStack
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def demo() -> None:
+    """Send one push through each door to a real MQTT device and show each as it arrives."""
+    demo_module.run(step)
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="The sandbox and its console; usually 8080.")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(help="The sandbox's MQTT broker; usually 1883.")] = None,
+    aws_port: Annotated[int | None, typer.Option(help="The AWS endpoint; usually 4566.")] = None,
+) -> None:
+    """Start the local stack and leave it running; when it runs, deploy what has changed."""
+    stack = up_module.up(step, {"sandbox": port, "mqtt": mqtt_port, "aws": aws_port})
+    _show(stack)
+
+
+@app.command()
+def down() -> None:
+    """End what `up` started."""
+    console.print("The local stack is stopped." if up_module.down() else "No local stack is running.")
+
+
+@app.command()
+def invoke(function: str) -> None:
+    """Run a built function under Lambda's Runtime Interface Emulator with its file from events/."""
+    invoke_module.invoke(function, step)
+
+
+def main() -> None:
+    """Run the command; what is in its way is one line on standard error and status 1."""
+    # Being ended politely must clean up as Ctrl-C does.
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda number, _frame: sys.exit(128 + number))
+    try:
+        app()
+    except LocalError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _show(stack: LocalStack) -> None:
+    """Print where everything is, and keep the variables for a shell in a file."""
+    variables = STATE / "env"
+    exports = [f"export {name}='{value}'\n" for name, value in stack.variables().items()]
+    variables.write_text("".join([f'export PATH="{SAM.parent}:$PATH"\n', *exports]))
+    lines = {
+        "console": f"{stack.sandbox_url}/",
+        "Kii's REST API": stack.kii_url,
+        "MQTT broker": f"127.0.0.1:{stack.ports.mqtt}",
+        "HTTPS door": stack.api_url,
+        "push queue": stack.outputs.PushQueueUrl,
+        "AWS endpoint": stack.endpoint,
+    }
+    console.print("\n[bold]The local stack is running.[/bold] `make down` ends it.\n")
+    for name, value in lines.items():
+        console.print(Text(f"  {name:<15} {value}"))
+    console.print(f"\nFor the AWS command line and curl:  . {variables.relative_to(ROOT)}\n")
+
+
+main()
