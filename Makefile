@@ -6,36 +6,101 @@ SHELL := /bin/sh
 UV := .tools/uv/bin/uv
 PY := .venv/bin/python
 SAM := .tools/aws/bin/sam
-READY := .venv/.ready .tools/aws/.ready
+READY := .venv/.ready .tools/aws/.ready .tools/runtime/.ready
+PYTEST := $(PY) -m pytest --quiet
+
+# Where `make deploy` deploys to (a section of samconfig.toml), for which processor, and with which parameters.
+ENV ?= dev
+ARCH ?= arm64
+PARAMS ?=
 # SAM's own telemetry and update check would call out; neither is wanted in a build.
 export SAM_CLI_TELEMETRY := 0
-# The layer is compiled for the machine it will run on: the local stack runs on this one.
-ARCH := $(shell uname -m | sed -e 's/aarch64/arm64/' -e 's/amd64/x86_64/')
+# The layer's Makefile runs in a scratch copy: it finds its tools by these.
+export KII_UV := $(CURDIR)/$(UV)
+export KII_PYTHON := $(CURDIR)/$(PY)
+export KII_ARCH := $(ARCH)
 
 .PHONY: help
 help: ## What you can do here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY) mosquitto ## See it work: one push through each door to a device, all on this machine
+	@$(PY) -m local demo
+
+.PHONY: up
+up: $(READY) mosquitto ## Leave the local stack running (PORT=, MQTT_PORT=, AWS_PORT=); again: deploy what changed
+	@$(PY) -m local up $(if $(PORT),--port $(PORT)) $(if $(MQTT_PORT),--mqtt-port $(MQTT_PORT)) \
+		$(if $(AWS_PORT),--aws-port $(AWS_PORT))
+
+.PHONY: down
+down: $(READY) ## End what `make up` started
+	@$(PY) -m local down
+
+.PHONY: invoke
+invoke: $(READY) mosquitto ## Run a built function with its event from events/: make invoke F=queue_push
+	@$(PY) -m local invoke $(F)
+
+.PHONY: test
+test: lint mosquitto ## Everything that CI runs
+	$(PYTEST) tests/unit --cov --cov-report=term:skip-covered
+	$(PYTEST) tests/template
+	$(PYTEST) tests/contract
+	$(PYTEST) tests/sandbox
+	$(PYTEST) tests/functions tests/stack
+
+.PHONY: lint
+lint: $(READY) ## Check style, types and the template
+	$(PY) -m ruff check --quiet
+	$(PY) -m ruff format --check --quiet
+	$(PY) -m mypy layers/kii/python sandbox local tests benchmarks
+	@# One by one: every function's module is called app.
+	for app in functions/*/app.py; do $(PY) -m mypy $$app || exit 1; done
+	$(SAM) validate --lint
+
+.PHONY: format
+format: $(READY) ## Put the code into the agreed style
+	$(PY) -m ruff check --quiet --fix-only
+	$(PY) -m ruff format
+
+.PHONY: build
+build: $(READY) ## Build the layer and the functions for AWS (ARCH=arm64 or x86_64)
+	$(SAM) build --parameter-overrides Architecture=$(ARCH)
+
+.PHONY: deploy
+deploy: build ## Deploy to AWS, after asking: make deploy ENV=dev PARAMS="MaximumConcurrency=10"
+	$(SAM) deploy --config-env $(ENV) --parameter-overrides Architecture=$(ARCH) $(PARAMS)
+
+.PHONY: clean
+clean: ## Remove what was built and kept; tools and environments stay
+	@if [ -x $(PY) ]; then $(PY) -m local down; fi
+	rm -rf .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 .PHONY: setup
 setup: $(READY) ## Install what the other commands need (they do it themselves)
 
+.PHONY: mosquitto
+mosquitto:
+	@sh local/need.sh mosquitto mosquitto
+
 $(UV): requirements/uv.txt
 	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3 with pip and run the same command again." >&2; exit 1; }
-	@echo "Setting up uv ..."
+	@echo "  set up uv ..."
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade --require-hashes \
 		--target .tools/uv --requirement requirements/uv.txt
 	@touch $@
 
-.venv/.ready: requirements/dev.txt .python-version $(UV)
-	@echo "Setting up the Python environment ..."
-	@$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .venv
-	@$(UV) pip sync --quiet --python .venv --require-hashes requirements/dev.txt
-	@touch $@
-
-.tools/aws/.ready: requirements/aws.txt .python-version $(UV)
-	@echo "Setting up the SAM and AWS command lines ..."
-	@$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .tools/aws
-	@$(UV) pip sync --quiet --python .tools/aws --require-hashes requirements/aws.txt
+# Environments, and the requirements of each.
+.venv/.ready: NAME := the Python environment
+.venv/.ready: requirements/dev.txt
+.tools/aws/.ready: NAME := the SAM and AWS command lines
+.tools/aws/.ready: requirements/aws.txt
+.tools/runtime/.ready: NAME := the Lambda runtime
+.tools/runtime/.ready: requirements/runtime.txt
+$(READY): .python-version $(UV)
+	@echo "  set up $(NAME) ..."
+	@$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" $(@D)
+	@$(UV) pip sync --quiet --python $(@D) --require-hashes $(filter %.txt,$^)
 	@touch $@
 
 .PHONY: lock
