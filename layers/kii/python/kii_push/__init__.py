@@ -1,0 +1,1 @@
+"""Send and manage Kii Cloud push notifications from AWS Lambda. Import from the submodules."""

@@ -1,0 +1,152 @@
+"""What can go wrong with a push, and which failure is which outcome."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Outcome(StrEnum):
+    """The one end every push comes to."""
+
+    SENT = "sent"
+    REJECTED = "rejected"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    DUPLICATE = "duplicate"
+
+
+class PushError(Exception):
+    """A push, or another call of Kii, that did not succeed.
+
+    `outcome` says what that means for the push; `reason` is one sentence without any text, token or secret
+    of the push; `error_code` is Kii's `errorCode` where Kii gave one; `retry_after` is in seconds.
+    """
+
+    outcome: ClassVar[Outcome]
+    error_code: str | None = None
+    retry_after: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """One sentence for a person."""
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A field of a request (a path such as `message.gcm.data.n`) and what is wrong with it."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+class InvalidRequest(PushError):
+    """The request breaks a rule that was checked here; Kii was not asked."""
+
+    outcome = Outcome.REJECTED
+
+    def __init__(self, *violations: Violation) -> None:
+        super().__init__("; ".join(map(str, violations)))
+        self.violations = violations
+
+
+class Expired(PushError):
+    """The request's `notAfter` has passed."""
+
+    outcome = Outcome.EXPIRED
+
+
+class SecretError(PushError):
+    """The secret with the app's credentials cannot be used. Names the secret, never its value."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 60
+
+
+class LoginFailed(PushError):
+    """Kii gave no admin token, so nothing was asked of it yet. Usually the secret's content is wrong."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 60
+
+
+class KiiUnreachable(PushError):
+    """No connection to Kii came about, so Kii cannot have accepted anything."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 10
+
+
+class NoAnswer(PushError):
+    """The request may have reached Kii, but no whole answer came back."""
+
+    outcome = Outcome.UNKNOWN
+
+
+class KiiError(PushError):
+    """Kii answered with an error. `status` is the HTTP status, `error_code` Kii's code if it sent one."""
+
+    outcome = Outcome.REJECTED
+
+    def __init__(self, status: int, error_code: str | None, retry_after: int | None = None) -> None:
+        super().__init__(f"Kii answered {status} {error_code or 'without an error code'}")
+        self.status = status
+        self.error_code = error_code
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+
+class WrongToken(KiiError):
+    """403 `WRONG_TOKEN`: the access token is unknown, expired or replaced (fact sheet 9.4).
+
+    Raised only when a fresh token was rejected too.
+    """
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 60
+
+
+class TooManyRequests(KiiError):
+    """429: the app's contractual rate is exceeded; Kii asks not to retry at once (fact sheet 9.5)."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 60
+
+
+class KiiUnavailable(KiiError):
+    """503, or another status that says the request was not taken."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 10
+
+
+class KiiFailed(KiiError):
+    """500, 502, 504 or an unlisted 5xx: Kii may or may not have accepted the request."""
+
+    outcome = Outcome.UNKNOWN
+
+
+# 408 and 425 say that the server did not take the request up (RFC 9110 15.5.9, RFC 8470 5.2).
+_NOT_TAKEN = frozenset({408, 425, 503})
+_SERVER_ERROR = 500
+_TOO_MANY_REQUESTS = 429
+
+
+def kii_error(status: int, error_code: str | None, retry_after: int | None = None) -> KiiError:
+    """Return the exception for an answer of Kii's that is not a success (fact sheet 9)."""
+    kind: type[KiiError]
+    if error_code == "WRONG_TOKEN":
+        kind = WrongToken
+    elif status == _TOO_MANY_REQUESTS:
+        kind = TooManyRequests
+    elif status in _NOT_TAKEN:
+        kind = KiiUnavailable
+    elif status >= _SERVER_ERROR:
+        kind = KiiFailed
+    else:
+        kind = KiiError
+    return kind(status, error_code, retry_after)

@@ -1,0 +1,102 @@
+"""Kii's identifiers: their forms and limits, and how they stand in a path."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from kii_push.errors import InvalidRequest, Violation
+
+# Fact sheet 4.2: [A-Za-z0-9_-], 1 to 64. Sections 13 and 7 give the others.
+_TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
+_OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
+# Users, groups and things: Kii makes these IDs and documents no pattern for all of them, so only what could
+# change the path is refused: control characters, `/`, `\`, and the names `.` and `..`.
+_PRINCIPAL = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x20\x7f]{1,250}")
+
+_USER_PREFIXES = ("LOGIN_NAME:", "EMAIL:", "PHONE:")
+_THING_PREFIXES = ("VENDOR_THING_ID:",)
+
+ScopeType = Literal["group", "user", "thing"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a topic or bucket lives: the app (no `type`), or a group, user or thing (fact sheet 4.1)."""
+
+    type: ScopeType | None = None
+    id: str = ""
+
+    @property
+    def path(self) -> str:
+        """The prefix after `/apps/{appID}`, percent-encoded: empty for the app."""
+        return f"/{self.type}s/{encode(self.id)}" if self.type else ""
+
+
+APP = Scope()
+
+
+def encode(identifier: str) -> str:
+    """Percent-encode one path segment; the colon of `EMAIL:` stays readable, as Kii writes it."""
+    return quote(identifier, safe=":")
+
+
+def topic_id(value: str, field: str) -> str:
+    """Return a topic ID that Kii can take. Raises InvalidRequest naming `field`, as the next ones do."""
+    return _match(_TOPIC_ID, value, field, "must be 1 to 64 letters, digits, '_' or '-'")
+
+
+def bucket_id(value: str, field: str) -> str:
+    """Return a bucket ID that Kii can take (fact sheet 13)."""
+    return _match(_BUCKET_ID, value, field, "must be 2 to 64 letters, digits, '_' or '-'")
+
+
+def object_id(value: str, field: str) -> str:
+    """Return an object ID that Kii can take (fact sheet 13)."""
+    _principal(value, field)
+    return _match(_OBJECT_ID, value, field, "must be 2 to 100 letters, digits, '_', '-' or '.'")
+
+
+def user(value: str, field: str) -> str:
+    """Return a user identifier: an ID, or an address after LOGIN_NAME:, EMAIL: or PHONE: (fact sheet 3).
+
+    `me` is refused: Kii does not take it with an admin token (fact sheet 1.2).
+    """
+    if value == "me":
+        raise InvalidRequest(Violation(field, "'me' cannot be used here: name the user"))
+    return _address(value, field, _USER_PREFIXES)
+
+
+def group(value: str, field: str) -> str:
+    """Return a group ID."""
+    return _principal(value, field)
+
+
+def thing(value: str, field: str) -> str:
+    """Return a thing identifier: an ID, or VENDOR_THING_ID: and the vendor's (fact sheet 4.1)."""
+    return _address(value, field, _THING_PREFIXES)
+
+
+def scope(type_: ScopeType, value: str, field: str) -> Scope:
+    """Return the scope of this type and identifier."""
+    check = {"group": group, "user": user, "thing": thing}[type_]
+    return Scope(type_, check(value, field))
+
+
+def _match(pattern: re.Pattern[str], value: str, field: str, rule: str) -> str:
+    if not pattern.fullmatch(value):
+        raise InvalidRequest(Violation(field, rule))
+    return value
+
+
+def _principal(value: str, field: str) -> str:
+    return _match(
+        _PRINCIPAL, value, field, "must be 1 to 250 characters without spaces, slashes or control characters"
+    )
+
+
+def _address(value: str, field: str, prefixes: tuple[str, ...]) -> str:
+    if value in prefixes:
+        raise InvalidRequest(Violation(field, f"names nothing after {value!r}"))
+    return _principal(value, field)

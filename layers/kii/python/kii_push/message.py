@@ -1,0 +1,185 @@
+"""The push message and Kii's rules for it, checked offline (fact sheet 8.5)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kii_push import payload
+from kii_push.errors import InvalidRequest, Violation
+from kii_push.payload import Context
+
+# A message is Kii's body as it goes over the wire, its shape already checked against `message_shape.Message`.
+type Message = Mapping[str, Any]
+# The three generations of the rules: the Direct Push page, and the old and new topic page.
+RuleSet = Literal["direct", "strict-old", "new"]
+
+_DIRECT, _OLD, _NEW = "direct", "strict-old", "new"
+_ALL: frozenset[str] = frozenset({_DIRECT, _OLD, _NEW})
+
+_GCM_WORDS = frozenset(
+    {
+        *("from", "registration_ids", "collapse_key", "data"),
+        *("delay_while_idle", "time_to_live", "restricted_package_name", "dry_run"),
+    }
+)
+_FCM_WORDS = frozenset(
+    {
+        *("from", "message_type", "collapse_key", "priority", "ttl"),
+        *("restricted_package_name", "notification", "fcm_options", "direct_boot_ok"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of Kii's. `ref` is its letter in fact sheet 8.5, or the section where it stands.
+
+    `check` yields what breaks it; `rule_sets` are the generations that have it.
+    """
+
+    ref: str
+    check: Callable[[Message, Context], Iterator[Violation]]
+    rule_sets: frozenset[str] = _ALL
+
+
+def check(message: Message, context: Context, rule_set: RuleSet) -> None:
+    """Raise InvalidRequest with every rule of `rule_set` that the message breaks, fields as `message.…`."""
+    broken = [
+        Violation(f"message.{found.field}" if found.field else "message", found.reason)
+        for rule in RULES
+        if rule_set in rule.rule_sets
+        for found in rule.check(message, context)
+    ]
+    if broken:
+        raise InvalidRequest(*broken)
+
+
+def complete(message: Message) -> Message:
+    """Return the message with explicit flags for the networks it leaves out.
+
+    Kii refuses bodies without `gcm.enabled` and `apns.enabled`, older generations those without all four
+    blocks (fact sheet 8.3). A message that names no network at all is left as it is: rule a refuses it.
+    """
+    if not any(network in message for network in payload.NETWORKS):
+        return message
+    return {name: {"enabled": False} for name in ("gcm", "apns", "jpush", "mqtt")} | dict(message)
+
+
+def enabled(message: Message, network: str) -> bool:
+    """Say whether the message goes out over this network."""
+    return bool(message.get(network, {}).get("enabled"))
+
+
+def _needs_any(*networks: str) -> Callable[[Message, Context], Iterator[Violation]]:
+    def check(message: Message, _: Context) -> Iterator[Violation]:
+        if not any(network in message for network in networks):
+            yield Violation("", f"must name a network: one of {', '.join(networks)}")
+
+    return check
+
+
+def _needs_all(*networks: str) -> Callable[[Message, Context], Iterator[Violation]]:
+    def check(message: Message, _: Context) -> Iterator[Violation]:
+        for network in networks:
+            if network not in message:
+                yield Violation(network, "must be given, with enabled false if it is not used")
+
+    return check
+
+
+def _needs_flag(*networks: str) -> Callable[[Message, Context], Iterator[Violation]]:
+    def check(message: Message, _: Context) -> Iterator[Violation]:
+        if not any("enabled" in message.get(network, {}) for network in networks):
+            yield Violation(
+                f"{networks[-1]}.enabled", f"one of {', '.join(networks)} must say whether it is enabled"
+            )
+
+    return check
+
+
+def _dry_run_alone(message: Message, _: Context) -> Iterator[Violation]:
+    if message.get("gcm", {}).get("dryRun") and enabled(message, "apns"):
+        yield Violation("gcm.dryRun", "cannot be true while apns is enabled")
+
+
+def _flat(*path: str, only_if_enabled: bool = False) -> Callable[[Message, Context], Iterator[Violation]]:
+    def check(message: Message, _: Context) -> Iterator[Violation]:
+        if only_if_enabled and not enabled(message, path[0]):
+            return
+        for key, value in _data(message, path).items():
+            if not isinstance(value, str | int | float):
+                yield Violation(".".join((*path, key)), "must be a string, a number or a boolean")
+
+    return check
+
+
+def _strings(*path: str) -> Callable[[Message, Context], Iterator[Violation]]:
+    def check(message: Message, _: Context) -> Iterator[Violation]:
+        for key, value in _data(message, path).items():
+            if not isinstance(value, str):
+                yield Violation(".".join((*path, key)), "must be a string")
+
+    return check
+
+
+def _reserved(
+    network: str, words: frozenset[str], prefixes: tuple[str, ...]
+) -> Callable[[Message, Context], Iterator[Violation]]:
+    def check(message: Message, _: Context) -> Iterator[Violation]:
+        if not enabled(message, network):
+            return
+        for path in (("data",), (network, "data")):
+            for key in _data(message, path):
+                if key in words or key.startswith(prefixes):
+                    yield Violation(".".join((*path, key)), f"is a key that {network} keeps to itself")
+
+    return check
+
+
+def _collapse_key(message: Message, _: Context) -> Iterator[Violation]:
+    gcm = message.get("gcm", {})
+    if "timeToLive" in gcm and "collapseKey" not in gcm:
+        yield Violation("gcm.timeToLive", "needs gcm.collapseKey")
+
+
+def _size(network: payload.Network) -> Callable[[Message, Context], Iterator[Violation]]:
+    limit = payload.LIMITS[network]
+
+    def check(message: Message, context: Context) -> Iterator[Violation]:
+        if enabled(message, network):
+            used = payload.size(message, network, context)
+            if used > limit:
+                yield Violation(network, f"the payload has {used} bytes; {network} carries at most {limit}")
+
+    return check
+
+
+def _data(message: Message, path: tuple[str, ...]) -> Mapping[str, Any]:
+    found: Any = message
+    for key in path:
+        found = found.get(key, {})
+    data: Mapping[str, Any] = found
+    return data
+
+
+RULES = (
+    Rule("a", _needs_all("gcm", "apns"), frozenset({_DIRECT})),
+    Rule("a", _needs_all("gcm", "apns", "jpush", "mqtt"), frozenset({_OLD})),
+    Rule("a", _needs_any(*payload.NETWORKS), frozenset({_NEW})),
+    # Once rule a has all the blocks it wants, their own shape brings the flags of rule b for the other two.
+    Rule("b", _needs_flag("fcm", "gcm", "apns"), frozenset({_NEW})),
+    Rule("c", _dry_run_alone),
+    Rule("d", _flat("data")),
+    Rule("e", _strings("gcm", "data")),
+    Rule("e", _strings("fcm", "data"), frozenset({_NEW})),
+    Rule("f", _flat("apns", "data", only_if_enabled=True)),
+    Rule("g", _reserved("gcm", _GCM_WORDS, ("google.",))),
+    Rule("h", _reserved("fcm", _FCM_WORDS, ("google.", "gcm.")), frozenset({_DIRECT, _NEW})),
+    Rule("i", _size("gcm")),
+    Rule("j", _size("fcm"), frozenset({_NEW})),
+    Rule("k", _size("apns")),
+    Rule("8.2", _collapse_key),
+    Rule("8.2", _flat("jpush", "data")),
+    Rule("8.2", _flat("mqtt", "data")),
+    Rule("8.5 MQTT", _size("mqtt")),
+)

@@ -1,0 +1,126 @@
+"""The fields of Kii's push message and their types (fact sheet 8.1, 8.2); the source of the JSON Schema.
+
+Values of a `data` object are left open here: `message.py` checks them, so that the answer can name the key.
+"""
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+type Flag = bool | UnsetType
+type Text = str | UnsetType
+type Number = int | UnsetType
+type Data = dict[str, Any] | UnsetType
+# Kii's guides and SDKs disagree on whether these two are booleans or integers (fact sheet 8.2).
+type Switch = bool | int | UnsetType
+
+
+def wire_name(name: str) -> str:
+    """Return the name Kii gives a field: camelCase, with ID in capitals (`topic_id` is `topicID`)."""
+    first, *rest = name.split("_")
+    return first + "".join("ID" if part == "id" else part.capitalize() for part in rest)
+
+
+class _Fields(Struct, forbid_unknown_fields=True, omit_defaults=True, rename=wire_name, kw_only=True):
+    pass
+
+
+class Notification(_Fields):
+    """`gcm.notification`: what Android shows by itself."""
+
+    title: Text = UNSET
+    body: Text = UNSET
+    icon: Text = UNSET
+    sound: Text = UNSET
+    tag: Text = UNSET
+    color: Text = UNSET
+    click_action: Text = UNSET
+
+
+class Gcm(_Fields):
+    """Legacy Android. `time_to_live` is in seconds and needs `collapse_key`."""
+
+    enabled: bool
+    data: Data = UNSET
+    notification: Notification | UnsetType = UNSET
+    collapse_key: Text = UNSET
+    delay_while_idle: Flag = UNSET
+    time_to_live: Number = UNSET
+    restricted_package_name: Text = UNSET
+    dry_run: Flag = UNSET
+
+
+class Fcm(_Fields):
+    """Android. Only the first three fields are documented; Kii's reserved keys hint at the others."""
+
+    enabled: bool
+    data: Data = UNSET
+    notification: dict[str, Any] | UnsetType = UNSET
+    collapse_key: Text = UNSET
+    priority: Text = UNSET
+    ttl: str | int | UnsetType = UNSET
+    restricted_package_name: Text = UNSET
+    fcm_options: dict[str, Any] | UnsetType = UNSET
+    direct_boot_ok: Flag = UNSET
+
+
+class Alert(_Fields):
+    """`apns.alert`: what iOS shows by itself."""
+
+    title: Text = UNSET
+    subtitle: Text = UNSET
+    body: Text = UNSET
+    action_loc_key: Text = UNSET
+    loc_key: Text = UNSET
+    loc_args: list[str] | UnsetType = UNSET
+    launch_image: Text = UNSET
+
+
+class Apns(_Fields):
+    """Apple devices."""
+
+    enabled: bool
+    data: Data = UNSET
+    alert: Alert | UnsetType = UNSET
+    sound: Text = UNSET
+    badge: Number = UNSET
+    content_available: Switch = UNSET
+    mutable_content: Switch = UNSET
+    category: Text = UNSET
+
+
+class Jpush(_Fields):
+    """JPush (Android in China)."""
+
+    enabled: bool
+    data: Data = UNSET
+
+
+class Mqtt(_Fields):
+    """Devices connected to Kii's MQTT broker. The last three fields are seen in one third-party SDK only."""
+
+    enabled: bool
+    data: Data = UNSET
+    qos: Number = UNSET
+    retain: Flag = UNSET
+    dry_run: Flag = UNSET
+
+
+class Message(_Fields):
+    """Kii's `SendPushMessageRequest`."""
+
+    data: Data = UNSET
+    send_to_development: Flag = UNSET
+    send_to_production: Flag = UNSET
+    push_message_type: Text = UNSET
+    send_app_id: Flag = UNSET
+    send_sender: Flag = UNSET
+    send_when: Flag = UNSET
+    send_origin: Flag = UNSET
+    send_object_scope: Flag = UNSET
+    send_topic_id: Flag = UNSET
+    gcm: Gcm | UnsetType = UNSET
+    fcm: Fcm | UnsetType = UNSET
+    apns: Apns | UnsetType = UNSET
+    jpush: Jpush | UnsetType = UNSET
+    mqtt: Mqtt | UnsetType = UNSET
