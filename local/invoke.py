@@ -2,6 +2,7 @@
 
 import json
 from contextlib import ExitStack
+from typing import Any
 
 import yaml
 
@@ -27,13 +28,18 @@ def logical_id(folder: str) -> str:
     return functions[folder]
 
 
+def example_event(folder: str) -> Any:
+    """Return the function's event from `events/`, decoded."""
+    return json.loads((ROOT / f"events/{folder}.json").read_text())
+
+
 def invoke(folder: str, step: Step) -> None:
     """Print what the function answers to `events/<folder>.json`, and what it logged.
 
     Uses the stack that `make up` left running, or one of its own for the time it takes. Raises LocalError.
     """
     name = logical_id(folder)
-    event = json.loads((ROOT / f"events/{folder}.json").read_text())
+    event = example_event(folder)
     with ExitStack() as cleanup:
         stack = running_stack() or cleanup.enter_context(LocalStack.new("invoke", step))
         function = RunningFunction(

@@ -1,22 +1,24 @@
 """The local stack as one thing: sandbox and MiniStack started, the template deployed, the two acquainted."""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
 from local.build import build
 from local.deploy import Outputs, deploy, outputs, put_kii_secret
 from local.ministack import start_ministack
-from local.process import LocalError, end, free_ports, is_free, start
+from local.process import LocalError, end, free_ports, is_free
 from local.progress import Step
+from local.sandbox import start_sandbox
 from local.settings import STATE, aws_variables
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class LocalStack:
         """Start, build and deploy everything; when that fails, raise LocalError with nothing left running."""
         try:
             with self._step("start the Kii sandbox and MiniStack"):
-                self.servers.append(self._start_sandbox())
+                self.start_sandbox()
                 self.servers.append(start_ministack(self.ports.aws, self.directory))
             self.deploy(build(self._step))
         except BaseException:
@@ -102,6 +104,18 @@ class LocalStack:
         self.outputs = outputs(self.endpoint)
         deployed = f"{self.outputs.RestApiId}/{self.outputs.StageName}"
         self.api_url = f"{self.endpoint}/restapis/{deployed}/_user_request_"
+
+    def start_sandbox(self) -> None:
+        """Start the sandbox; again after `stop_sandbox`, it remembers everything it had acknowledged."""
+        # The credentials are for signing what its console sends to the bundle.
+        variables = aws_variables(self.endpoint)
+        self.servers.insert(
+            0, start_sandbox(self.ports.sandbox, self.ports.mqtt, self.directory, env=variables)
+        )
+
+    def stop_sandbox(self) -> None:
+        """End the sandbox alone: Kii is down."""
+        end(self.servers.pop(0))
 
     def variables(self) -> dict[str, str]:
         """Return the environment in which the README's examples reach this stack."""
@@ -131,17 +145,6 @@ class LocalStack:
             self.stop()
         else:
             self._end_servers()  # the logs stay, for whoever looks into the failure
-
-    def _start_sandbox(self) -> subprocess.Popen[bytes]:
-        ports = ["--port", str(self.ports.sandbox), "--mqtt-port", str(self.ports.mqtt)]
-        return start(
-            [sys.executable, "-m", "sandbox", *ports],
-            name="The Kii sandbox",
-            health_url=f"{self.sandbox_url}/_sandbox/health",
-            log=self.directory / "sandbox.log",
-            # It signs the console's calls to the bundle.
-            env=aws_variables(self.endpoint),
-        )
 
     def _end_servers(self) -> None:
         while self.servers:

@@ -1,0 +1,63 @@
+"""What tests of every kind share: the running sandbox, the local stack, and a device of bob's."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from local.device import Device
+from local.doors import Doors
+from local.process import end, free_ports
+from local.progress import silent
+from local.sandbox import start_sandbox
+from local.stack import LocalStack
+from tests.support import Sandbox
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_profile() -> None:
+    """Keep a developer's own AWS settings out of every test."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@pytest.fixture(scope="session")
+def sandbox_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run the sandbox without the rest of the stack; yields its origin."""
+    port, mqtt_port = free_ports(2)
+    server = start_sandbox(port, mqtt_port, tmp_path_factory.mktemp("sandbox"))
+    yield f"http://127.0.0.1:{port}"
+    end(server)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """Run the local stack, once for all tests of a run."""
+    with LocalStack.new("test", silent) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def doors(stack: LocalStack) -> Iterator[Doors]:
+    """Send through the deployed bundle."""
+    doors = Doors(stack)
+    yield doors
+    doors.close()
+
+
+@pytest.fixture
+def sandbox(stack: LocalStack) -> Iterator[Sandbox]:
+    """The local stack's sandbox, fresh from its seed."""
+    sandbox = Sandbox(stack.sandbox_url)
+    sandbox.reset()
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture
+def device(stack: LocalStack, sandbox: Sandbox) -> Iterator[Device]:  # noqa: ARG001 (reset before)
+    """Bob's device, connected."""
+    with Device(stack.kii_url, "bob") as device:
+        yield device
