@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import socket
 from typing import Any
 
 import aiomqtt
@@ -15,7 +16,8 @@ import aiomqtt
 from sandbox.mosquitto import ADMIN, HOST, BrokerError, Mosquitto, Ports, Tls
 
 _ORDERS = "$CONTROL/dynamic-security/v1"
-_ORDER_SECONDS = 10
+_ANSWER_SECONDS = 5
+_GONE = "the MQTT broker is gone"
 
 
 class Broker:
@@ -33,9 +35,9 @@ class Broker:
         )
         self._mosquitto = Mosquitto(self.ports, tls)
         self._connection: aiomqtt.Client | None = None
-        self._stack = contextlib.AsyncExitStack()
-        self._one_order = asyncio.Lock()
-        self._numbers = itertools.count(1)
+        self._reader: asyncio.Task[None] | None = None
+        self._orders = itertools.count(1)
+        self._unanswered: dict[str, asyncio.Future[list[dict[str, Any]]]] = {}
         self._devices: dict[str, tuple[str, str]] = {}
 
     async def start(self) -> None:
@@ -44,26 +46,34 @@ class Broker:
         A broker that has been stopped can be started again, without its devices.
         """
         await self._mosquitto.start()
-        self._stack.push_async_callback(self._mosquitto.stop)
         client = aiomqtt.Client(
             HOST,
             self.ports.tcp,
             username=ADMIN,
             password=self._mosquitto.password,
             protocol=aiomqtt.ProtocolVersion.V311,
+            timeout=_ANSWER_SECONDS,
+            socket_options=[
+                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ],  # else a push may wait 40 ms for an ACK
         )
         try:
-            self._connection = await self._stack.enter_async_context(client)
+            self._connection = await client.__aenter__()
             await client.subscribe(f"{_ORDERS}/response")
         except aiomqtt.MqttError as error:
             await self.stop()
             raise BrokerError("the MQTT broker does not take the sandbox's own connection") from error
+        self._reader = asyncio.create_task(self._read_answers(client))
 
     async def stop(self) -> None:
         """Disconnect every device and end the broker."""
-        with contextlib.suppress(aiomqtt.MqttError):  # a broker that is gone cannot be said goodbye to
-            await self._stack.aclose()
-        self._connection = None
+        if self._connection is not None:
+            with contextlib.suppress(aiomqtt.MqttError):  # a broker that is gone takes no leave
+                await self._connection.__aexit__(None, None, None)
+        if self._reader is not None:
+            await self._reader
+        await self._mosquitto.stop()
+        self._connection = self._reader = None
         self._devices.clear()
 
     async def add_device(self, username: str, password: str, topic: str) -> None:
@@ -103,10 +113,11 @@ class Broker:
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Publish with QoS 0: to whoever is connected now, without waiting for them."""
+        client = self._client
         try:
-            await self._client.publish(topic, payload)
+            await client.publish(topic, payload)
         except aiomqtt.MqttError as error:
-            raise BrokerError("the MQTT broker is gone") from error
+            raise BrokerError(_GONE) from error
 
     async def online(self) -> set[str]:
         """Return the client IDs, which are topics, of the devices connected now."""
@@ -114,29 +125,37 @@ class Broker:
 
     @property
     def _client(self) -> aiomqtt.Client:
-        if self._connection is None:
+        if self._connection is None or self._reader is None:
             raise BrokerError("the MQTT broker is not running")
+        if self._reader.done():
+            raise BrokerError(_GONE)
         return self._connection
 
     async def _order(self, *commands: dict[str, Any]) -> None:
         """Have dynamic security carry out `commands`; they are answered together."""
-        async with self._one_order:
-            number = str(next(self._numbers))
-            orders = [{**command, "correlationData": number} for command in commands]
-            try:
-                await self._client.publish(_ORDERS, json.dumps({"commands": orders}))
-                async with asyncio.timeout(_ORDER_SECONDS):
-                    answers = await self._answers(number)
-            except (aiomqtt.MqttError, TimeoutError) as error:
-                raise BrokerError("the MQTT broker is gone") from error
+        number = str(next(self._orders))
+        orders = [{**command, "correlationData": number} for command in commands]
+        answered = self._unanswered[number] = asyncio.get_running_loop().create_future()
+        try:
+            await self._client.publish(_ORDERS, json.dumps({"commands": orders}))
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answers = await answered
+        except (aiomqtt.MqttError, TimeoutError) as error:
+            raise BrokerError(_GONE) from error
+        finally:
+            del self._unanswered[number]
         for answer in answers:
             if "error" in answer:
                 raise BrokerError(f"the MQTT broker refused {answer['command']}: {answer['error']}")
 
-    async def _answers(self, number: str) -> list[dict[str, Any]]:
-        async for message in self._client.messages:
-            if isinstance(message.payload, bytes):
-                answers: list[dict[str, Any]] = json.loads(message.payload)["responses"]
-                if all(answer.get("correlationData") == number for answer in answers):
-                    return answers
-        raise BrokerError("the MQTT broker is gone")
+    async def _read_answers(self, client: aiomqtt.Client) -> None:
+        """Hand each answer to the order it belongs to, until the connection ends."""
+        with contextlib.suppress(aiomqtt.MqttError):  # the connection has ended: below
+            async for message in client.messages:
+                answers: list[dict[str, Any]] = json.loads(str(message.payload, "utf-8"))["responses"]
+                waiting = self._unanswered.get(answers[0]["correlationData"])
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answers)
+        for waiting in self._unanswered.values():
+            if not waiting.done():
+                waiting.set_exception(BrokerError(_GONE))

@@ -56,10 +56,11 @@ class Mosquitto:
         self._child: asyncio.subprocess.Process | None = None
         self._log: asyncio.Task[None] | None = None
         self._running = asyncio.Event()
-        self._last_line = "it printed nothing"
+        self._reason = "it printed nothing"  # why it does not run, in its own words
 
     async def start(self) -> None:
         """Start the broker; return once it accepts connections. Raises BrokerError."""
+        self._running.clear()
         program, plugin = _find()
         for port in (self._ports.tcp, self._ports.ws, self._ports.ssl, self._ports.wss):
             if port is not None:
@@ -82,7 +83,7 @@ class Mosquitto:
         if not running.done():
             running.cancel()
             await self.stop()
-            raise BrokerError(f"mosquitto did not start: {self._last_line}")
+            raise BrokerError(f"mosquitto did not start: {self._reason}")
 
     async def stop(self) -> None:
         """End the broker, if it runs."""
@@ -138,8 +139,8 @@ class Mosquitto:
             self.online.discard(gone["id"])
         elif _RUNNING.match(line):
             self._running.set()
-        elif line:
-            self._last_line = line
+        elif not self._reason.startswith("Error"):  # what follows an error explains it to programmers
+            self._reason = line or self._reason
 
 
 _START_SECONDS = 10
@@ -163,12 +164,16 @@ kill "$watch" 2>/dev/null; rm -rf "$folder"; exit "$status"
 """
 
 
+# Debian and Homebrew put it where an ordinary user's PATH does not look.
+_PLACES = (Path("/usr"), Path("/usr/local"), Path("/opt/homebrew"))
+
+
 def _find() -> tuple[str, Path]:
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
-    program = shutil.which("mosquitto", path=path)
+    path = [os.environ.get("PATH", ""), *(f"{place}/sbin" for place in _PLACES)]
+    program = shutil.which("mosquitto", path=os.pathsep.join(path))
     if program is None:
         raise BrokerError("mosquitto is missing: install it (Debian: apt-get install mosquitto)")
-    for prefix in (Path(program).parent.parent, Path("/usr"), Path("/usr/local"), Path("/opt/homebrew")):
+    for prefix in (Path(program).parent.parent, *_PLACES):
         for pattern in ("lib*/mosquitto_dynamic_security.so", "lib/*/mosquitto_dynamic_security.so"):
             for plugin in sorted(prefix.glob(pattern)):
                 return program, plugin
