@@ -1,0 +1,33 @@
+"""The sandbox as one ASGI application: Kii's REST API, the control calls and the console."""
+
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
+
+from sandbox import control
+from sandbox.core import Sandbox
+from sandbox.gateway import Gateway
+from sandbox.routes import installations, messages, oauth2, subscriptions, topics
+
+# Sends first: the hottest paths are found soonest.
+ROUTES: list[BaseRoute] = [
+    *messages.ROUTES,
+    *oauth2.ROUTES,
+    *installations.ROUTES,
+    *subscriptions.ROUTES,
+    *topics.ROUTES,
+]
+
+
+class App:
+    """Sends each request to the API below `/api`, or to the sandbox's own pages."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._gateway = Gateway(sandbox, ROUTES)
+        self._control = control.application(sandbox)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            await self._gateway(scope, receive, send)
+        else:
+            await self._control(scope, receive, send)

@@ -1,0 +1,59 @@
+"""Forwarding from the console to the bundle's HTTPS door, signed with the usual AWS credentials (SigV4)."""
+
+import os
+from typing import Any, Literal
+
+import httpx
+import msgspec
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.session import Session
+
+TIMEOUT_SECONDS = 35  # a little more than API Gateway gives a function
+
+
+class Forward(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of `POST /_sandbox/send`: a path below the door's base URL, and what to send there."""
+
+    path: str
+    body: msgspec.Raw | None = None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+
+
+class BundleError(Exception):
+    """The request could not be forwarded; `status` is the HTTP status to answer with."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+async def forward(base_url: str | None, wanted: Forward) -> tuple[int, bytes]:
+    """Send the request; return the door's status and body. Raises BundleError."""
+    if base_url is None:
+        raise BundleError(409, "the sandbox does not know the bundle's URL: start it with --bundle-url")
+    base = httpx.URL(base_url)
+    if not wanted.path.startswith("/"):
+        raise BundleError(400, "path must start with /")
+    url = httpx.URL(base_url + wanted.path)
+    if (url.scheme, url.netloc) != (base.scheme, base.netloc) or not url.path.startswith(base.path):
+        raise BundleError(400, "path must stay below the bundle's base URL")
+    content = bytes(wanted.body) if wanted.body is not None else b""
+    headers = _signed(wanted.method, str(url), content)
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            answer = await client.request(wanted.method, url, content=content, headers=headers)
+    except httpx.HTTPError as error:
+        raise BundleError(502, f"the bundle did not answer: {type(error).__name__}") from error
+    return answer.status_code, answer.content
+
+
+def _signed(method: str, url: str, content: bytes) -> dict[str, str]:
+    session: Any = Session()
+    credentials = session.get_credentials()
+    region = session.get_config_variable("region") or os.environ.get("AWS_REGION")
+    if credentials is None or region is None:
+        raise BundleError(409, "there are no AWS credentials or no region in the sandbox's environment")
+    request = AWSRequest(method=method, url=url, data=content, headers={"Content-Type": "application/json"})
+    SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
+    return dict(request.headers.items())

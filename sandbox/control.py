@@ -1,0 +1,252 @@
+"""The control calls at `/_sandbox` and the console at `/`: outside of Kii's own paths, for this machine only."""
+
+import ipaddress
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox import bundle
+from sandbox.core import Sandbox
+from sandbox.delivery import entry
+from sandbox.faults import Rule
+from sandbox.routes.installations import record
+
+CONSOLE = Path(__file__).parent / "console"
+HEARTBEAT_SECONDS = 15
+
+_PAGE_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        b" base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-cache"),
+)
+
+
+class ClockChange(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """Body of `PUT /_sandbox/clock`: ahead of the machine's by so much, or this time now; milliseconds."""
+
+    offset_ms: Annotated[int, msgspec.Meta(ge=-(10**14), le=10**14)] | None = None
+    now: Annotated[int, msgspec.Meta(ge=0, le=10**14)] | None = None
+
+
+class BundleUrl(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of `PUT /_sandbox/bundle`: base URL of the bundle's HTTPS door."""
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s?#]+$")]
+
+
+def application(sandbox: Sandbox) -> ASGIApp:
+    """Return the ASGI application for everything but the REST API."""
+    calls = _Calls(sandbox)
+    routes = [
+        Route("/", _page),
+        Mount("/_console", StaticFiles(directory=CONSOLE, check_dir=False)),
+        Route("/_sandbox/health", calls.health),
+        Route("/_sandbox/deliveries", calls.deliveries),
+        Route("/_sandbox/requests", calls.requests),
+        Route("/_sandbox/devices", calls.devices),
+        Route("/_sandbox/events", calls.events),
+        Route("/_sandbox/faults", calls.get_faults),
+        Route("/_sandbox/faults", calls.put_faults, methods=["PUT"]),
+        Route("/_sandbox/clock", calls.get_clock),
+        Route("/_sandbox/clock", calls.put_clock, methods=["PUT"]),
+        Route("/_sandbox/state", calls.reset, methods=["DELETE"]),
+        Route("/_sandbox/bundle", calls.get_bundle),
+        Route("/_sandbox/bundle", calls.put_bundle, methods=["PUT"]),
+        Route("/_sandbox/send", calls.send, methods=["POST"]),
+    ]
+    handlers: Any = {
+        bundle.BundleError: _bundle_error,
+        msgspec.MsgspecError: _bad_body,
+        UnicodeError: _bad_body,
+    }
+    return _LocalOnly(Starlette(routes=routes, exception_handlers=handlers))
+
+
+class _LocalOnly:
+    """Refuses callers from other machines and pages from other sites; adds the headers that pages need."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        if request.client is None or not _is_loopback(request.client.host):
+            await _json({"error": "this is for callers on the sandbox's own machine only"}, 403)(
+                scope, receive, send
+            )
+            return
+        host = request.headers.get("host", "")
+        if not _is_loopback(request.url.hostname or "") or request.headers.get(
+            "origin", f"http://{host}"
+        ) not in (
+            f"http://{host}",
+            f"https://{host}",
+        ):
+            await _json({"error": "this is for the sandbox's own pages only"}, 403)(scope, receive, send)
+            return
+
+        async def adding(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_PAGE_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, adding)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+async def _page(_request: Request) -> Response:
+    return FileResponse(CONSOLE / "index.html")
+
+
+async def _bad_body(_request: Request, error: Exception) -> Response:
+    return _json({"error": f"the body is not valid: {error}"}, 400)
+
+
+async def _bundle_error(_request: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, bundle.BundleError) else 500
+    return _json({"error": str(error)}, status)
+
+
+class _Calls:
+    """One method for each control call."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    async def health(self, _request: Request) -> Response:
+        """200 once the REST API and the broker are ready."""
+        if not self._sandbox.ready:
+            return _json({"status": "starting"}, 503)
+        ports = self._sandbox.broker.ports
+        return _json(
+            {
+                "status": "ready",
+                "mqtt": {"tcp": ports.tcp, "ssl": ports.ssl, "ws": ports.ws, "wss": ports.wss},
+            }
+        )
+
+    async def deliveries(self, request: Request) -> Response:
+        """What each device was sent, newest last; each filter that is given applies, `last` the newest so many."""
+        query = request.query_params
+        conditions = ["seq > ?"]
+        values: list[str | int] = [_number(request, "after", 0)]
+        for name, column, form in (
+            ("installationID", "installation_id", "{}"),
+            ("userID", "owner", "UserID:{}"),
+            ("thingID", "owner", "ThingID:{}"),
+        ):
+            if name in query:
+                conditions.append(f"{column} = ?")
+                values.append(form.format(query[name]))
+        values.append(_number(request, "last", -1))  # SQLite: a negative limit is none
+        sql = f"SELECT * FROM deliveries WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"  # noqa: S608 (our columns)
+        return _json({"deliveries": [entry(row) for row in reversed(self._sandbox.store.all(sql, *values))]})
+
+    async def requests(self, request: Request) -> Response:
+        """Requests that reached the REST API; status is null for one that got no answer."""
+        after = _number(request, "after", 0)
+        return _json({"requests": [each for each in self._sandbox.requests.entries if each["seq"] > after]})
+
+    async def devices(self, _request: Request) -> Response:
+        """Every installation, with its owner and, for MQTT, whether it is connected now."""
+        online = await self._sandbox.broker.online()
+        rows = self._sandbox.store.all(
+            "SELECT i.*, e.topic FROM installations i LEFT JOIN endpoints e USING (installation_id) ORDER BY created"
+        )
+        devices = [
+            {
+                "appID": row["app_id"],
+                **record(row),
+                "online": row["topic"] in online if row["topic"] else None,
+            }
+            for row in rows
+        ]
+        return _json({"devices": devices})
+
+    async def events(self, _request: Request) -> Response:
+        """A stream of server-sent events: `delivery`, `device` (look at /devices again) and `reset`."""
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield b": listening\n\n"
+            async for name, event in self._sandbox.hub.listen():
+                yield f"event: {name}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n"
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async def get_faults(self, _request: Request) -> Response:
+        """The rules in force, with the times they have left."""
+        return _json(self._sandbox.faults.rules)
+
+    async def put_faults(self, request: Request) -> Response:
+        """Put a list of rules in force in place of all others."""
+        self._sandbox.faults.set(msgspec.json.decode(await request.body(), type=list[Rule]))
+        return Response(status_code=204)
+
+    async def get_clock(self, _request: Request) -> Response:
+        """The sandbox's time and how far it is ahead of the machine's, in milliseconds."""
+        clock = self._sandbox.clock
+        return _json({"now": clock.now_ms(), "offsetMs": clock.offset_ms})
+
+    async def put_clock(self, request: Request) -> Response:
+        """Move the time by which tokens and endpoints expire."""
+        change = msgspec.json.decode(await request.body(), type=ClockChange)
+        clock = self._sandbox.clock
+        if change.offset_ms is not None:
+            clock.offset_ms = change.offset_ms
+        if change.now is not None:
+            clock.set_now(change.now)
+        self._sandbox.move_clock(clock.offset_ms)
+        await self._sandbox.devices.drop_expired()
+        return await self.get_clock(request)
+
+    async def reset(self, _request: Request) -> Response:
+        """Go back to the seed."""
+        await self._sandbox.reset()
+        return Response(status_code=204)
+
+    async def get_bundle(self, _request: Request) -> Response:
+        """The base URL that `/_sandbox/send` sends to."""
+        return _json({"url": self._sandbox.bundle_url})
+
+    async def put_bundle(self, request: Request) -> Response:
+        """Set the base URL that `/_sandbox/send` sends to."""
+        url = msgspec.json.decode(await request.body(), type=BundleUrl).url
+        self._sandbox.bundle_url = url.rstrip("/")
+        return Response(status_code=204)
+
+    async def send(self, request: Request) -> Response:
+        """Forward a request, signed, to the bundle's HTTPS door; answer what it answers."""
+        wanted = msgspec.json.decode(await request.body(), type=bundle.Forward)
+        status, body = await bundle.forward(self._sandbox.bundle_url, wanted)
+        return Response(body, status, media_type="application/json")
+
+
+def _number(request: Request, name: str, absent: int) -> int:
+    text = request.query_params.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else absent  # noqa: PLR2004 (SQLite's integers)

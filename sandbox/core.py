@@ -1,0 +1,89 @@
+"""The sandbox's parts, and the acts that concern all of them: start, stop, back to the seed."""
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.broker import Broker
+from sandbox.clock import Clock
+from sandbox.delivery import Delivery
+from sandbox.devices import Devices
+from sandbox.faults import Faults
+from sandbox.hub import Hub
+from sandbox.policy import Policy
+from sandbox.seed import Seed, plant
+from sandbox.store import Store
+from sandbox.tokens import Tokens
+
+REQUESTS_KEPT = 100_000
+
+
+@dataclass
+class RequestLog:
+    """The latest requests that reached Kii's REST API: method, path and status, never bodies or headers."""
+
+    entries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def add(self, at_ms: int, method: str, path: str) -> dict[str, Any]:
+        """Enter a request; its `status` is to be filled in once known, and stays None if none was sent."""
+        entry = {"seq": next(self._numbers), "at": at_ms, "method": method, "path": path, "status": None}
+        self.entries.append(entry)
+        return entry
+
+
+class Sandbox:
+    """One running sandbox."""
+
+    def __init__(self, store: Store, broker: Broker, seed: Seed, policy: Policy) -> None:
+        self.store = store
+        self.broker = broker
+        self.policy = policy
+        self.clock = Clock()
+        self.hub = Hub()
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self.tokens = Tokens(store, self.clock, policy)
+        self.devices = Devices(store, broker, self.clock, policy)
+        self.delivery = Delivery(store, broker, self.devices, self.clock, self.hub)
+        self.bundle_url: str | None = None
+        self.ready = False
+        self._seed = seed
+
+    async def start(self) -> None:
+        """Start the broker, plant the seed in a new store, and let the stored devices in."""
+        if self.store.is_new:
+            with self.store.transaction():
+                plant(self.store, self._seed, self.clock.now_ms())
+        kept = self.store.one("SELECT value FROM settings WHERE name = 'clockOffsetMs'")
+        self.clock.offset_ms = int(kept["value"]) if kept else 0
+        await self.broker.start()
+        await self.devices.restore()
+        self.ready = True
+
+    async def stop(self) -> None:
+        """End the broker and close the store."""
+        self.ready = False
+        self.hub.close()
+        await self.broker.stop()
+        self.store.close()
+
+    def move_clock(self, offset_ms: int) -> None:
+        """Set the clock ahead of the machine's, here and for the next start."""
+        self.clock.offset_ms = offset_ms
+        with self.store.transaction():
+            self.store.run("INSERT OR REPLACE INTO settings VALUES ('clockOffsetMs', ?)", str(offset_ms))
+
+    async def reset(self) -> None:
+        """Go back to the seed: all data, logs, faults and the clock. The bundle's URL stays."""
+        dropped = self.devices.all_usernames()
+        with self.store.transaction():
+            self.store.clear()
+            self.clock.offset_ms = 0
+            plant(self.store, self._seed, self.clock.now_ms())
+        self.faults.set([])
+        self.requests.entries.clear()
+        for username in dropped:
+            await self.devices.drop(username)
+        self.hub.publish("reset", {})

@@ -1,0 +1,59 @@
+"""Faults on demand: rules that delay, refuse or cut requests, before or after they take effect."""
+
+import fnmatch
+import random
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which requests: an HTTP method, and a shell pattern for the whole decoded path (`*/push/messages`)."""
+
+    method: str | None = None
+    path: str = "*"
+
+
+class Rule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    """One fault, for the requests it matches.
+
+    `times`: how many requests it still applies to, without end when absent. `probability`: 0 to 1, for each.
+    `delayMs`: wait this long, then go on. `status` (with `body`, any JSON, and `headers`): answer so without
+    acting. `drop`: cut the TCP connection without an answer, `before` or `after` the request has taken effect.
+    `after`: let the request act first; `delayMs` and `status` then apply to its answer.
+    """
+
+    match: Match = msgspec.field(default_factory=Match)
+    times: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
+    body: Any = None
+    headers: dict[str, str] = {}
+    drop: Literal["before", "after"] | None = None
+    after: bool = False
+
+
+class Faults:
+    """The rules in force. The first that matches a request applies to it, the others do not."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+
+    def set(self, rules: list[Rule]) -> None:
+        """Put `rules` in force in place of all others."""
+        self.rules = rules
+
+    def strike(self, method: str, path: str) -> Rule | None:
+        """Return the rule for this request and count it, or None."""
+        for rule in self.rules:
+            if rule.times == 0 or rule.match.method not in (None, method):
+                continue
+            if not fnmatch.fnmatchcase(path, rule.match.path):
+                continue
+            if rule.probability < 1 and random.random() >= rule.probability:  # noqa: S311 (a dice, not a secret)
+                continue
+            if rule.times is not None:
+                rule.times -= 1
+            return rule
+        return None

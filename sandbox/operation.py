@@ -1,0 +1,128 @@
+"""One call of Kii's REST API: what came in, what goes out, and the step from the one to the other."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, quote
+
+import msgspec
+
+from sandbox import directory, errors
+from sandbox.directory import ScopeKind
+from sandbox.payloads import Scope
+from sandbox.principal import Principal
+from sandbox.store import Store
+
+if TYPE_CHECKING:
+    from sandbox.core import Sandbox
+
+Effect = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response: `type_name` is the `X` of `application/vnd.kii.X+json`, None for plain JSON or no body."""
+
+    status: int
+    body: object = None
+    type_name: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Call:
+    """A request to an app. `params` are the path's, percent-decoded; header names are in lower case.
+
+    What must happen once the request's writes are committed goes to `effects`; the answer waits for it.
+    """
+
+    sandbox: "Sandbox"
+    method: str
+    params: Mapping[str, Any]
+    headers: Mapping[str, str]
+    query_string: str
+    raw_body: bytes
+    effects: list[Effect] = field(default_factory=list)
+
+    @property
+    def store(self) -> Store:
+        """The store, inside the request's transaction."""
+        return self.sandbox.store
+
+    @cached_property
+    def app_id(self) -> str:
+        """The path's app. Raises APP_NOT_FOUND."""
+        return directory.app(self.store, self.params["appID"]).app_id
+
+    @cached_property
+    def principal(self) -> Principal:
+        """The caller (section 9.4). Raises UNAUTHORIZED, WRONG_TOKEN, APP_NOT_FOUND."""
+        return self._authenticate()
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The scope that the path names. Raises its owner's not-found error."""
+        place = cast("tuple[ScopeKind, str] | None", self.params["scope"])
+        return directory.scope(self.store, self.principal, place)
+
+    def query(self, name: str) -> str | None:
+        """Return a query parameter, or None."""
+        values = parse_qs(self.query_string, keep_blank_values=True).get(name) if self.query_string else None
+        return values[0] if values else None
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises INVALID_JSON."""
+        try:
+            return msgspec.json.decode(self.raw_body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise errors.invalid_json(str(error)) from error
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the body as a JSON object. Raises INVALID_JSON, INVALID_INPUT_DATA."""
+        body = self.json()
+        if not isinstance(body, dict):
+            raise errors.invalid_input({"body": "must be a JSON object"})
+        return body
+
+    def location(self, path: str) -> str:
+        """Return the URL of something below the app, for a `Location` header."""
+        return f"http://{self.headers.get('host', 'localhost')}/api/apps/{quote(self.app_id)}/{path}"
+
+    def identified_app(self) -> str | None:
+        """Return the appID of a Basic `Authorization` or an `X-Kii-AppID` header; the key is not looked at."""
+        scheme, _, credentials = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+        return self.headers.get("x-kii-appid")
+
+    def _authenticate(self) -> Principal:
+        app_id = self.app_id
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            principal = self.sandbox.tokens.principal(app_id, token.strip())
+            if principal.app_id != app_id:
+                if self.sandbox.policy.foreign_token_status == 403:  # noqa: PLR2004
+                    raise errors.wrong_token(app_id, token.strip())
+                raise errors.unauthorized(principal)
+            return principal
+        if self.identified_app() != app_id:
+            raise errors.unauthorized(None)
+        return Principal("anonymous", app_id)
+
+
+Handler = Callable[[Call], Answer]
+
+
+async def execute(handler: Handler, call: Call) -> Answer:
+    """Run the handler in one transaction, then what it left to do. Raises KiiError, having written nothing."""
+    with call.store.transaction():
+        answer = handler(call)
+    for effect in call.effects:
+        await effect()
+    return answer

@@ -1,0 +1,1 @@
+"""Kii's REST operations, a module for each resource; `sandbox.app` puts them together."""

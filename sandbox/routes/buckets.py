@@ -1,0 +1,55 @@
+"""Buckets: made by the first use, deleted with all they hold (sections 6 and 13)."""
+
+import re
+from typing import NamedTuple
+
+from sandbox import access, errors
+from sandbox.directory import scope_key
+from sandbox.operation import Call
+
+BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
+
+
+class Bucket(NamedTuple):
+    """A bucket that exists: its ID and its `resource` in the store."""
+
+    id: str
+    resource: str
+
+
+def found_bucket(call: Call) -> Bucket | None:
+    """Return the bucket that the path names, None when there is none."""
+    key, bucket_id = scope_key(call.scope), call.params["bucketID"]
+    row = call.store.one("SELECT 1 FROM buckets WHERE scope = ? AND bucket_id = ?", key, bucket_id)
+    return Bucket(bucket_id, f"{key}/buckets/{bucket_id}") if row else None
+
+
+def existing_bucket(call: Call) -> Bucket:
+    """Return the bucket that the path names. Raises BUCKET_NOT_FOUND."""
+    bucket = found_bucket(call)
+    if bucket is None:
+        message = f"The bucket {call.params['bucketID']} was not found"
+        raise errors.simple(
+            404,
+            "BUCKET_NOT_FOUND",
+            message,
+            bucketID=call.params["bucketID"],
+            objectScope=errors.object_scope(call.scope),
+        )
+    return bucket
+
+
+def made_bucket(call: Call) -> Bucket:
+    """Return the bucket that the path names, made by the caller if need be. Raises UNAUTHORIZED."""
+    bucket = found_bucket(call)
+    if bucket is not None:
+        return bucket
+    principal, key, bucket_id = call.principal, scope_key(call.scope), call.params["bucketID"]
+    access.demand(call.store, principal, "CREATE_NEW_BUCKET", key)
+    if not BUCKET_ID.fullmatch(bucket_id):
+        raise errors.invalid_input({"bucketID": "must be 2 to 64 of A-Z, a-z, 0-9, _ and -"})
+    creator = None if principal.is_admin else principal.subject
+    call.store.run("INSERT INTO buckets VALUES (?, ?, ?)", key, bucket_id, creator)
+    bucket = Bucket(bucket_id, f"{key}/buckets/{bucket_id}")
+    access.bucket_defaults(call.store, call.scope, bucket.resource, creator)
+    return bucket

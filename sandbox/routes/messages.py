@@ -1,0 +1,64 @@
+"""Sending: Direct Push and Push to User (sections 3, 4.2 and 8)."""
+
+from sandbox import access, directory, errors, message_rules
+from sandbox.directory import scope_uri
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+from sandbox.payloads import Context
+from sandbox.routes.topics import found_topic
+
+
+def direct(call: Call) -> Answer:
+    """Send to all of a user's installations: the admin to anyone, a user to himself."""
+    principal = call.principal
+    user_id = directory.user_id(call.store, principal, call.params["userID"])
+    owner = f"UserID:{user_id}"
+    access.demand_self(principal, owner)
+    context = Context(
+        app_id=call.app_id,
+        sender=principal.sender,
+        sender_uri=principal.uri,
+        source_uri=f"kiicloud://users/{user_id}",
+        when_ms=call.sandbox.clock.now_ms(),
+    )
+    body = call.json_object()
+    _check(message_rules.check(body, direct=True, context=context))
+    push_message_id, effects = call.sandbox.delivery.direct(body, context, owner)
+    call.effects.extend(effects)
+    return _sent(push_message_id)
+
+
+def to_topic(call: Call) -> Answer:
+    """Send to all installations of a topic's subscribers."""
+    principal, scope = call.principal, call.scope
+    topic = found_topic(call)
+    access.demand(call.store, principal, "SEND_MESSAGE_TO_TOPIC", topic.resource)
+    context = Context(
+        app_id=call.app_id,
+        sender=principal.sender,
+        sender_uri=principal.uri,
+        source_uri=scope_uri(scope, f"topics/{topic.id}"),
+        when_ms=call.sandbox.clock.now_ms(),
+        topic_id=topic.id,
+        scope=scope,
+    )
+    body = call.json_object()
+    _check(message_rules.check(body, profile=call.sandbox.policy.message_rules, context=context))
+    push_message_id, effects = call.sandbox.delivery.to_topic(body, context, topic.resource)
+    call.effects.extend(effects)
+    return _sent(push_message_id)
+
+
+def _check(invalid_fields: dict[str, str]) -> None:
+    if invalid_fields:
+        raise errors.invalid_input(invalid_fields)
+
+
+def _sent(push_message_id: str) -> Answer:
+    return Answer(201, {"pushMessageID": push_message_id}, "SendPushMessageResponse")
+
+
+ROUTES = [
+    route("/apps/{appID:segment}/users/{userID:segment}/push/messages", POST=direct),
+    route("/apps/{appID:segment}{scope:scope}/topics/{topicID:segment}/push/messages", POST=to_topic),
+]

@@ -1,0 +1,111 @@
+"""Subscriptions of users and things: to topics, and to buckets for Push to App (sections 5 and 6)."""
+
+from typing import Literal, NamedTuple
+
+from sandbox import access, directory, errors
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+from sandbox.routes.buckets import found_bucket, made_bucket
+from sandbox.routes.topics import found_topic
+
+Kind = Literal["users", "things"]
+
+
+class Target(NamedTuple):
+    """What one subscribes to: its ID and its `resource` in the store."""
+
+    id: str
+    resource: str
+
+
+def _topic(call: Call, *, subscribing: bool) -> Target:
+    topic = found_topic(call)
+    if subscribing:
+        access.demand(call.store, call.principal, "SUBSCRIBE_TO_TOPIC", topic.resource)
+    return Target(topic.id, topic.resource)
+
+
+def _bucket(call: Call, *, subscribing: bool) -> Target:
+    if call.params["filterID"] != "all":
+        raise errors.simple(404, "FILTER_NOT_FOUND", "The filter was not found")
+    makes = subscribing and call.sandbox.policy.bucket_auto_create
+    bucket = made_bucket(call) if makes else found_bucket(call)
+    if bucket is None:
+        raise errors.simple(404, "FILTER_NOT_FOUND", "The bucket of the filter was not found")
+    if subscribing:
+        access.demand(call.store, call.principal, "QUERY_OBJECTS_IN_BUCKET", bucket.resource)
+    return Target(bucket.id, bucket.resource)
+
+
+def _target(call: Call, *, subscribing: bool = False) -> Target:
+    find = _topic if "topicID" in call.params else _bucket
+    return find(call, subscribing=subscribing)
+
+
+def _named(call: Call) -> str:
+    """Return the path's principal as an ACL subject; the admin may name anyone, others themselves."""
+    kind: Kind = call.params["kind"]
+    if kind == "users":
+        subject = f"UserID:{directory.user_id(call.store, call.principal, call.params['id'])}"
+    else:
+        subject = f"ThingID:{directory.thing(call.store, call.app_id, call.params['id'])['thing_id']}"
+    access.demand_self(call.principal, subject)
+    return subject
+
+
+def _own(call: Call) -> str:
+    """Return the caller as an ACL subject: a user on `/users`, a thing on `/things`."""
+    wanted = "user" if call.params["kind"] == "users" else "thing"
+    if call.principal.kind != wanted:
+        raise errors.unauthorized(call.principal)
+    return call.principal.subject
+
+
+def subscribe_named(call: Call) -> Answer:
+    """Subscribe the user or thing that the path names."""
+    return _subscribe(call, _named(call))
+
+
+def subscribe_self(call: Call) -> Answer:
+    """Subscribe the caller."""
+    return _subscribe(call, _own(call))
+
+
+def _subscribe(call: Call, subject: str) -> Answer:
+    target = _target(call, subscribing=True)
+    if not call.store.run("INSERT OR IGNORE INTO subscriptions VALUES (?, ?)", target.resource, subject):
+        status = 409 if "topicID" in call.params else call.sandbox.policy.bucket_subscribed_status
+        raise errors.subscription_already_exists(call.scope, target.id, subject, status=status)
+    return Answer(204)
+
+
+def check(call: Call) -> Answer:
+    """Answer 204 to who is subscribed."""
+    subject, target = _named(call), _target(call)
+    sql = "SELECT 1 FROM subscriptions WHERE resource = ? AND subject = ?"
+    if call.store.one(sql, target.resource, subject) is None:
+        raise errors.subscription_not_found(call.scope, target.id, subject)
+    return Answer(204)
+
+
+def unsubscribe(call: Call) -> Answer:
+    """End a subscription."""
+    subject, target = _named(call), _target(call)
+    sql = "DELETE FROM subscriptions WHERE resource = ? AND subject = ?"
+    if not call.store.run(sql, target.resource, subject):
+        raise errors.subscription_not_found(call.scope, target.id, subject)
+    return Answer(call.sandbox.policy.unsubscribe_status if "topicID" in call.params else 204)
+
+
+_TOPIC = "/apps/{appID:segment}{scope:scope}/topics/{topicID:segment}/push/subscriptions/{kind:principals}"
+_BUCKET = (
+    "/apps/{appID:segment}{scope:scope}/buckets/{bucketID:segment}/filters/{filterID:segment}"
+    "/push/subscriptions/{kind:principals}"
+)
+
+ROUTES = [
+    route(_TOPIC, POST=subscribe_self),
+    route(f"{_TOPIC}/{{id:segment}}", GET=check, PUT=subscribe_named, DELETE=unsubscribe),
+    route(_BUCKET, POST=subscribe_self, PUT=subscribe_self),
+    route(f"{_BUCKET}/{{id:segment}}", GET=check, PUT=subscribe_named, DELETE=unsubscribe),
+]

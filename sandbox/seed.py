@@ -1,0 +1,174 @@
+"""What a sandbox starts out with: apps, users, groups and things, from the defaults or a JSON file.
+
+The file (every list may be absent; so may everything marked `?`):
+
+    {"policy": {"topicPageSize": 10},
+     "apps": [{"appID": "a", "appKey": "?", "clientID": "c", "clientSecret": "s",
+       "users": [{"userID": "?", "loginName": "?", "emailAddress": "?", "phoneNumber": "?", "password": "p",
+                  "displayName": "?", "country": "?"}],
+       "groups": [{"groupID": "?", "name": "n", "owner": "USER", "members": ["USER"]}],
+       "things": [{"thingID": "?", "vendorThingID": "v", "password": "p", "thingType": "?",
+                   "owners": ["USER"]}]}]}
+
+A user needs a login name, an e-mail address or a phone number; USER is any identifier Kii takes, or a login name.
+IDs left out are derived from the names, so that they are the same each time.
+"""
+
+import hashlib
+from typing import Annotated
+
+import msgspec
+
+from sandbox import access, directory, registry
+from sandbox.payloads import Scope
+from sandbox.policy import Policy
+from sandbox.store import Store
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]{1,100}$")]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class SeedUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A user who can log in."""
+
+    userID: Id | None = None  # noqa: N815 (Kii's own field names, here and below)
+    loginName: Text | None = None  # noqa: N815
+    emailAddress: Text | None = None  # noqa: N815
+    phoneNumber: Text | None = None  # noqa: N815
+    password: Text
+    displayName: Text | None = None  # noqa: N815
+    country: Text | None = None
+
+
+class SeedGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A group; its owner is a member."""
+
+    groupID: Id | None = None  # noqa: N815
+    name: Text
+    owner: Text
+    members: list[Text] = []
+
+
+class SeedThing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A thing that can log in."""
+
+    thingID: Id | None = None  # noqa: N815
+    vendorThingID: Id  # noqa: N815
+    password: Text
+    thingType: Text | None = None  # noqa: N815
+    owners: list[Text] = []
+
+
+class SeedApp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An app with its admin's client credentials."""
+
+    appID: Id  # noqa: N815
+    appKey: Text = "sandbox-key"  # noqa: N815
+    clientID: Text  # noqa: N815
+    clientSecret: Text  # noqa: N815
+    users: list[SeedUser] = []
+    groups: list[SeedGroup] = []
+    things: list[SeedThing] = []
+
+
+class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of a seed file."""
+
+    apps: Annotated[list[SeedApp], msgspec.Meta(min_length=1)]
+    policy: Policy = Policy()
+
+
+DEFAULT = Seed(
+    apps=[
+        SeedApp(
+            appID="sandbox-app",
+            clientID="sandbox-client",
+            clientSecret="sandbox-secret",
+            users=[
+                SeedUser(
+                    loginName="alice",
+                    emailAddress="alice@example.com",
+                    phoneNumber="+819000000001",
+                    password="password",  # noqa: S106
+                    displayName="Alice",
+                ),
+                SeedUser(
+                    loginName="bob",
+                    emailAddress="bob@example.com",
+                    phoneNumber="+819000000002",
+                    password="password",  # noqa: S106
+                    displayName="Bob",
+                ),
+            ],
+            groups=[SeedGroup(groupID="team", name="team", owner="alice", members=["bob"])],
+            things=[SeedThing(vendorThingID="lamp", password="password", owners=["alice"])],  # noqa: S106
+        )
+    ]
+)
+
+
+class SeedError(Exception):
+    """The seed cannot be used; the message says why."""
+
+
+def read(content: bytes) -> Seed:
+    """Return the seed that a file's content describes. Raises SeedError."""
+    try:
+        return msgspec.json.decode(content, type=Seed)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise SeedError(f"the seed file is not valid: {error}") from error
+
+
+def plant(store: Store, seed: Seed, now_ms: int) -> None:
+    """Write the seed into an empty store, inside the caller's transaction. Raises SeedError, sqlite3.Error."""
+    for app in seed.apps:
+        store.run(
+            "INSERT INTO apps VALUES (?, ?, ?, ?)", app.appID, app.appKey, app.clientID, app.clientSecret
+        )
+        access.scope_defaults(store, Scope(type="APP", app_id=app.appID))
+        for user in app.users:
+            _plant_user(store, app.appID, user, now_ms)
+        for group in app.groups:
+            group_id = group.groupID or stable_id("group", app.appID, group.name)[:30]
+            owner = _user_id(store, app.appID, group.owner)
+            members = [_user_id(store, app.appID, member) for member in group.members]
+            registry.add_group(store, app.appID, group_id, group.name, owner, members, now_ms)
+        for thing in app.things:
+            owners = [f"UserID:{_user_id(store, app.appID, owner)}" for owner in thing.owners]
+            registry.add_thing(
+                store,
+                app.appID,
+                thing.thingID or "th." + stable_id("thing", app.appID, thing.vendorThingID),
+                thing.vendorThingID,
+                thing.password,
+                {} if thing.thingType is None else {"_thingType": thing.thingType},
+                owners,
+                now_ms,
+            )
+
+
+def _plant_user(store: Store, app_id: str, user: SeedUser, now_ms: int) -> None:
+    name = user.loginName or user.emailAddress or user.phoneNumber
+    if name is None:
+        raise SeedError("a user of the seed needs loginName, emailAddress or phoneNumber")
+    data = {"displayName": user.displayName, "country": user.country}
+    registry.add_user(
+        store,
+        app_id,
+        user.userID or stable_id("user", app_id, name),
+        registry.Addresses(user.loginName, user.emailAddress, user.phoneNumber),
+        user.password,
+        {key: value for key, value in data.items() if value is not None},
+        now_ms,
+    )
+
+
+def _user_id(store: Store, app_id: str, name: str) -> str:
+    row = store.one("SELECT user_id FROM users WHERE app_id = ? AND login_name = ?", app_id, name)
+    return str((row or directory.user(store, app_id, name))["user_id"])
+
+
+def stable_id(*names: str) -> str:
+    """Return an ID in the form of Kii's (`{12 hex}-{4}-{4}-{4}-{8}`) that depends on the names alone."""
+    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()
+    return f"{digest[:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:24]}-{digest[24:32]}"
