@@ -100,6 +100,12 @@ def _no_flag(body: Message) -> Iterator[Fault]:
         yield "gcm.enabled", "one of fcm.enabled, gcm.enabled, apns.enabled must be given"
 
 
+def _enabled_missing(body: Message) -> Iterator[Fault]:
+    for network in ("gcm", "fcm", "apns"):
+        if network in body and "enabled" not in body[network]:
+            yield f"{network}.enabled", "must be given"
+
+
 def _dry_run_not_alone(body: Message) -> Iterator[Fault]:
     if body.get("gcm", {}).get("dryRun") and _enabled(body, "apns"):
         yield "gcm.dryRun", "must not be true while apns.enabled is true"
@@ -166,6 +172,7 @@ RULES = (
     Rule("f", EVERY_PAGE, _apns_data_nested),
     Rule("g", EVERY_PAGE, _reserved("gcm")),
     Rule("h", ("direct", "topic-new"), _reserved("fcm")),
+    Rule("enabled", EVERY_PAGE, _enabled_missing),  # 8.2
     Rule("timeToLive", EVERY_PAGE, _time_to_live_alone),  # 8.2, from the Android guide
 )
 

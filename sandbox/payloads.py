@@ -81,7 +81,7 @@ def explicit(message: Mapping[str, Any], network: Network, context: Context) -> 
         return {"aps": _aps(block)} | data | _renamed(_explicit_metadata(message, context))
     payload = data | _explicit_metadata(message, context)
     if network in ("gcm", "fcm"):
-        return {"data": _as_text(payload)} | _android_fields(block)
+        return {"data": _as_text(payload)} | _android_fields(block, network)
     return payload
 
 
@@ -126,8 +126,8 @@ _SHORT_KEYS = {
     "objectID": "oi",
 }
 _NOT_IN_APNS_EVENTS = frozenset({"appID", "sender", "origin", "modifiedAt"})
-_NOTIFICATION_FIELDS = ("title", "body", "icon", "sound", "tag", "color", "clickAction")
-_FLAGS = ("contentAvailable", "mutableContent")
+# GCM supports no others (8.2); what FCM supports is not documented.
+_GCM_NOTIFICATION = ("title", "body", "icon", "sound", "tag", "color", "clickAction")
 
 
 def _explicit_metadata(message: Mapping[str, Any], context: Context) -> Json:
@@ -182,27 +182,28 @@ def _renamed(metadata: Json) -> Json:
 
 
 def _aps(block: Mapping[str, Any]) -> Json:
-    fields: Json = {}
-    if "alert" in block:
-        fields["alert"] = {_words(name, "-"): value for name, value in block["alert"].items()}
-    fields |= {name: block[name] for name in ("sound", "badge", "category") if name in block}
-    fields |= {_words(name, "-"): 1 for name in _FLAGS if block.get(name)}
-    return fields
+    fields = {name: block[name] for name in ("alert", "sound", "badge", "category") if name in block}
+    fields |= {name: 1 for name in ("contentAvailable", "mutableContent") if block.get(name)}
+    return _in_words(fields, "-")
 
 
-def _android_fields(block: Mapping[str, Any]) -> Json:
-    fields = {_words(name, "_"): value for name, value in block.items() if name not in ("enabled", "data")}
-    if "notification" in block:
+def _android_fields(block: Mapping[str, Any], network: Network) -> Json:
+    fields = {name: value for name, value in block.items() if name not in ("enabled", "data")}
+    if network == "gcm" and "notification" in block:
         given = block["notification"]
-        fields["notification"] = {
-            _words(name, "_"): given[name] for name in _NOTIFICATION_FIELDS if name in given
-        }
-    return fields
+        fields["notification"] = {name: given[name] for name in _GCM_NOTIFICATION if name in given}
+    return _in_words(fields, "_")
 
 
 def _as_text(payload: Json) -> dict[str, str]:
     return {key: value if isinstance(value, str) else _encode(value) for key, value in payload.items()}
 
 
-def _words(camel: str, separator: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", separator, camel).lower()
+def _in_words(fields: Mapping[str, Any], separator: str) -> Json:
+    """Return the fields with camelCase names taken apart, as networks spell them: `locKey`, `loc-key`."""
+    return {
+        re.sub(r"(?<=[a-z])(?=[A-Z])", separator, name).lower(): _in_words(value, separator)
+        if isinstance(value, dict)
+        else value
+        for name, value in fields.items()
+    }
