@@ -2,15 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from local.device import Device, Received
+from local.device import Device
 from local.doors import Doors
 from local.process import LocalError
 from local.progress import Step, console
@@ -72,27 +70,14 @@ def _by_schedule(doors: Doors) -> Sending:
 
 
 def _show(sent: list[Sending], device: Device) -> None:
-    """Print a row as each push arrives, in the order of sending."""
-    table = Table(box=None, padding=(0, 2), pad_edge=True, header_style="dim")
-    for column in ("door", "sent by", "the device received", "after"):
-        table.add_column(column, justify="right" if column == "after" else "left", no_wrap=True)
+    """Print each push as it arrives, in the order of sending."""
     deadline = time.monotonic() + PATIENCE
     for each in sent:
         with console.status(f"waiting for the {each.door} push ..."):
-            arrived = device.wait_for(_carries(each.text), deadline - time.monotonic())
+            arrived = device.wait_for(within=deadline - time.monotonic(), text=each.text)
         if arrived is None:
-            console.print(table)
             raise LocalError(
                 f"The {each.door} push ({each.how}) did not reach the device within {PATIENCE:.0f} s."
             )
-        table.add_row(*_row(each, arrived))
-    console.print(table)
-
-
-def _carries(text: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda payload: payload.get("text") == text
-
-
-def _row(sending: Sending, arrived: Received) -> tuple[Text, ...]:
-    cells = (sending.door, sending.how, sending.text, f"{arrived.at - sending.due:.2f} s")
-    return tuple(Text(cell) for cell in cells)
+        console.print(Text(f"  {each.door:<9} {each.how}"))
+        console.print(Text.assemble("  ", (f"{arrived.at - each.due:7.2f} s", "bold"), f"   {each.text!r}"))

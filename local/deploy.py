@@ -46,6 +46,7 @@ def deploy(endpoint: str, build: Path, log: Path) -> None:
     """Deploy the folder that `build` returned to the AWS endpoint; raises LocalError when SAM refuses."""
     template = ("--template-file", build / "template.yaml")
     sam("deploy", *template, "--no-progressbar", log=log, env=environment(endpoint))
+    _mend_mappings(endpoint)
 
 
 def put_kii_secret(endpoint: str, secret_arn: str, base_url: str) -> None:
@@ -77,6 +78,19 @@ def deployed_function(endpoint: str, logical_id: str) -> "FunctionConfigurationR
         raise LocalError(f"There is no function {logical_id}; there are {', '.join(sorted(names))}.")
     functions = session.client("lambda", endpoint_url=endpoint)
     return functions.get_function_configuration(FunctionName=names[logical_id])
+
+
+def _mend_mappings(endpoint: str) -> None:
+    """Give the event source mappings their concurrency as the number it is.
+
+    MiniStack keeps a parameter's value as text, where AWS makes it a number, and then its poller compares
+    text with a number and takes nothing from the queue.
+    """
+    client = aws_session().client("lambda", endpoint_url=endpoint)
+    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
+        if scaling := mapping.get("ScalingConfig"):
+            # boto3 has made it a number on the way.
+            client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=scaling)
 
 
 def outputs(endpoint: str) -> Outputs:

@@ -4,7 +4,6 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -52,6 +51,8 @@ class Device:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.on_disconnect = lambda *_: self._ready.clear()
+        self._client.reconnect_delay_set(max_delay=1)
         self._client.connect(endpoint["host"], endpoint["portTCP"])
         self._client.loop_start()
         if not self._ready.wait(timeout=10) or self._refused:
@@ -65,24 +66,28 @@ class Device:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], timeout: float) -> Received | None:
-        """Return the first push whose payload is `wanted`, None when none came within `timeout` seconds.
+    def wait_for(self, *, within: float = 10, **carrying: Any) -> Received | None:
+        """Return the first push whose payload has these items, None when none came `within` seconds.
 
         Pushes that came earlier count as well; all of them stay in `received`.
         """
         for each in self.received:
-            if wanted(each.payload):
+            if carrying.items() <= each.payload.items():
                 return each
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + within
         while (left := deadline - time.monotonic()) > 0:
             try:
                 each = self._inbox.get(timeout=left)
             except queue.Empty:
                 break
             self.received.append(each)
-            if wanted(each.payload):
+            if carrying.items() <= each.payload.items():
                 return each
         return None
+
+    def reconnected(self, *, within: float) -> bool:
+        """Wait until the device is connected and subscribed again after its broker went away."""
+        return self._ready.wait(within)
 
     def _install(self) -> dict[str, Any]:
         """Log in, install the device and return its MQTT endpoint (fact sheet 2.1, 7.1, 7.3)."""

@@ -1,5 +1,7 @@
 """The tests' view of Kii and of queues: what reached whom, and what was left where."""
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -10,6 +12,8 @@ from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+    from local.stack import LocalStack
 
 
 class Sandbox:
@@ -58,13 +62,29 @@ class Queue:
         )
         return found.get("Messages", [])
 
-    def reasons(self) -> list[dict[str, str]]:
-        """Take up to ten dead letters off the queue; returns their attributes."""
-        return [
-            {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-            for message in self.messages()
-        ]
-
     def close(self) -> None:
         self._sqs.delete_queue(QueueUrl=self.url)
         self._sqs.close()
+
+
+def dead_letters(stack: "LocalStack", *, count: int) -> list["MessageTypeDef"]:
+    """Take `count` messages off the stack's dead-letter queue; fewer when they do not come within 20 s."""
+    client = aws_session().client("sqs", endpoint_url=stack.endpoint)
+    url = stack.outputs.DeadLetterQueueUrl
+    found: list[MessageTypeDef] = []
+    deadline = time.monotonic() + 20
+    while len(found) < count and time.monotonic() < deadline:
+        answer = client.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
+        for message in answer.get("Messages", []):
+            found.append(message)
+            client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    client.close()
+    return found
+
+
+def wait_until(true: Callable[[], bool], *, within: float) -> bool:
+    """Ask until the answer is yes, at most `within` seconds; returns the last answer."""
+    deadline = time.monotonic() + within
+    while not (answer := true()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return answer

@@ -1,0 +1,154 @@
+"""direct_push and topic_push, built, under Lambda's own runtime."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.invoke import example_event
+from local.process import free_ports
+from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
+
+if TYPE_CHECKING:
+    from local.device import Device
+    from tests.functions.conftest import MakeSecret, Run
+    from tests.support import Sandbox
+
+MESSAGE = {"data": {"n": "1"}, "mqtt": {"enabled": True}}
+SCOPES = {
+    "": {},
+    "/groups/team": {"groupID": "team"},
+    "/users/LOGIN_NAME:bob": {"userID": "LOGIN_NAME:bob"},
+    "/things/VENDOR_THING_ID:lamp": {"thingID": "VENDOR_THING_ID:lamp"},
+}
+
+
+def with_body(name: str, body: str) -> dict[str, Any]:
+    """Return the function's example event with another body."""
+    return {**example_event(name), "body": body}
+
+
+def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
+    """Return the problem in an answer, after checking that it is one of this status."""
+    assert answer["statusCode"] == status
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = json.loads(answer["body"])
+    assert body["status"] == status
+    return body
+
+
+def test_direct_push_reaches_the_device(run: "Run", device: "Device", sandbox: "Sandbox") -> None:
+    answer = run("direct_push").invoke(example_event("direct_push"))
+
+    assert answer["statusCode"] == 201
+    body = json.loads(answer["body"])
+    assert body["id"] == "order-42-shipped"
+    assert device.wait_for(order="42")
+    assert [each["pushMessageID"] for each in sandbox.deliveries()] == [body["pushMessageID"]]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_topic_push_reaches_the_subscribers_device_in_every_scope(
+    run: "Run", device: "Device", sandbox: "Sandbox", scope: str
+) -> None:
+    sandbox.subscribe(scope, "news", device.user_id)
+    event = {**example_event("topic_push"), "pathParameters": {"topicID": "news", **SCOPES[scope]}}
+
+    answer = run("topic_push").invoke(event)
+
+    assert answer["statusCode"] == 201
+    received = device.wait_for(n=1)
+    assert received
+    assert received.payload["topic"] == "news"
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ('{"message": ', "", "not valid JSON"),
+        (json.dumps({"message": MESSAGE, "colour": "red"}), "colour", "not a known field"),
+        (json.dumps({"message": MESSAGE, "notAfter": 5}), "notAfter", "Expected"),
+        (json.dumps({"message": {**MESSAGE, "sendWhen": "yes"}}), "message.sendWhen", "Expected"),
+        (json.dumps({"message": {**MESSAGE, "data": {"a": {"b": 1}}}}), "message.data.a", ""),
+    ],
+    ids=["malformed JSON", "unknown field", "wrong type", "wrong type in the message", "broken Kii rule"],
+)
+def test_a_bad_request_is_refused_with_the_field_and_never_reaches_kii(
+    run: "Run", sandbox: "Sandbox", body: str, field: str, reason: str
+) -> None:
+    answer = run("direct_push").invoke(with_body("direct_push", body))
+
+    [error] = problem(answer, 400)["errors"]
+    assert error["field"] == field
+    assert reason in error["reason"]
+    assert sandbox.deliveries() == []
+
+
+def test_an_unknown_user_is_kiis_own_404(run: "Run", sandbox: "Sandbox") -> None:  # noqa: ARG001 (reset)
+    event = {**example_event("direct_push"), "pathParameters": {"userID": "LOGIN_NAME:nobody"}}
+
+    answer = run("direct_push").invoke(event)
+
+    assert problem(answer, 404)["errorCode"] == "USER_NOT_FOUND"
+
+
+def test_kii_unreachable_is_503_with_retry_after(run: "Run", make_secret: "MakeSecret") -> None:
+    [port] = free_ports(1)
+    base_url = f"http://127.0.0.1:{port}/api"
+    secret = {"appID": APP_ID, "clientID": CLIENT_ID, "clientSecret": CLIENT_SECRET, "baseURL": base_url}
+    function = run("direct_push", KII_SECRET_ID=make_secret(json.dumps(secret)))
+
+    answer = function.invoke(example_event("direct_push"))
+
+    assert problem(answer, 503)["outcome"] == "not_sent"
+    assert int(answer["headers"]["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ('{"appID": "a", "clientID": "c", "baseURL": "http://x/api"}', "'clientSecret'"),
+        ('{"appID": "a", "clientID": "c", "clientSecret": "hush-hush"}', "'baseURL'"),
+        ('{"appID": "a", "clientSecret": "hush-hush', "not JSON"),
+        ('["hush-hush"]', "not a JSON object"),
+    ],
+    ids=["key missing", "address missing", "not JSON", "not an object"],
+)
+def test_an_unusable_secret_is_named_and_what_is_wrong_with_it_but_never_its_value(
+    run: "Run", make_secret: "MakeSecret", content: str, named: str
+) -> None:
+    name = make_secret(content)
+    function = run("direct_push", KII_SECRET_ID=name)
+
+    answer = function.invoke(example_event("direct_push"))
+
+    detail = problem(answer, 503)["detail"]
+    assert name in detail
+    assert named in detail
+    log = function.log.read_text()
+    assert named in log
+    assert "hush-hush" not in detail + log
+
+
+def test_a_missing_secret_is_named(run: "Run") -> None:
+    answer = run("direct_push", KII_SECRET_ID="no-such-secret").invoke(example_event("direct_push"))
+
+    detail = problem(answer, 503)["detail"]
+    assert "no-such-secret" in detail
+    assert "ResourceNotFoundException" in detail
+
+
+def test_neither_tokens_nor_message_text_reach_the_log(run: "Run", device: "Device") -> None:
+    function = run("direct_push")
+    text = "a text for bob alone"
+
+    sent = function.invoke(with_body("direct_push", json.dumps({**MESSAGE, "data": {"text": text}})))
+    refused = function.invoke(with_body("direct_push", json.dumps({**MESSAGE, "data": {"text": [text]}})))
+
+    assert (sent["statusCode"], refused["statusCode"]) == (201, 400)
+    assert device.wait_for(text=text)
+    log = function.log.read_text()
+    assert "outcome" in log
+    assert text not in log
+    assert CLIENT_SECRET not in log
+    assert "Bearer" not in log
