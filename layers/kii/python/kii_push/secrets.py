@@ -1,16 +1,15 @@
 """The app's credentials, from one Secrets Manager secret."""
 
 import json
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push.errors import SecretError
+from kii_push.kept import Kept
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -37,32 +36,27 @@ class Credentials:
     base_url: str
 
 
-def secrets_manager() -> "SecretsManagerClient":
-    """Return a client whose timeouts leave a function time to answer (seconds)."""
-    config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 3, "mode": "standard"})
-    return boto3.client("secretsmanager", config=config)
-
-
 class CredentialsSource:
     """Looks the credentials up once and keeps them for MAX_AGE seconds. Safe to share between threads."""
 
-    def __init__(self, secret_id: str, client: "SecretsManagerClient") -> None:
+    def __init__(
+        self, secret_id: str, client: "SecretsManagerClient", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._secret_id = secret_id
         self._client = client
-        self._lock = threading.Lock()
-        self._found: Credentials | None = None
-        self._found_at = 0.0
+        self._clock = clock
+        self._kept: Kept[tuple[Credentials, float]] = Kept()
 
     def get(self, *, afresh: bool = False) -> Credentials:
         """Return the credentials, from Secrets Manager if `afresh` or if the kept ones are too old.
 
         Raises SecretError naming the secret, and the key that is missing from it.
         """
-        with self._lock:
-            if afresh or self._found is None or time.monotonic() - self._found_at > MAX_AGE:
-                self._found = self._look_up()
-                self._found_at = time.monotonic()
-            return self._found
+        credentials, _ = self._kept.get(
+            lambda kept: not afresh and self._clock() - kept[1] <= MAX_AGE,
+            lambda: (self._look_up(), self._clock()),
+        )
+        return credentials
 
     def _look_up(self) -> Credentials:
         try:

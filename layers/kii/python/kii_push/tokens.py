@@ -1,11 +1,11 @@
 """The admin access token: minted with an end, kept, and minted anew once when Kii rejects it."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kii_push.errors import LoginFailed
+from kii_push.kept import Kept
 from kii_push.secrets import Credentials, CredentialsSource
 
 # Seconds. Kii recommends an end (fact sheet 2.4): a leaked admin token opens all of the app's data.
@@ -16,7 +16,7 @@ MARGIN = 60
 
 @dataclass(frozen=True)
 class Token:
-    """An access token and the `time.monotonic()` from which on it is not used any more."""
+    """An access token and the clock's time (seconds) from which on it is not used any more."""
 
     value: str = field(repr=False)
     until: float
@@ -29,40 +29,41 @@ class TokenSource:
     """
 
     def __init__(
-        self, credentials: CredentialsSource, mint: Callable[[Credentials, int], tuple[str, int]]
+        self,
+        credentials: CredentialsSource,
+        mint: Callable[[Credentials, int], tuple[str, int]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._credentials = credentials
         self._mint = mint
-        self._lock = threading.Lock()
-        self._token: Token | None = None
+        self._clock = clock
+        self._kept: Kept[Token] = Kept()
 
     def get(self) -> str:
         """Return a token that has not run out. Raises what `mint` and CredentialsSource.get raise."""
-        with self._lock:
-            if self._token is None or time.monotonic() >= self._token.until:
-                self._renew(afresh=False)
-            return self._value()
+        return self._kept.get(lambda token: self._clock() < token.until, self._renew).value
 
     def replace(self, rejected: str) -> str:
         """Return another token than the one Kii `rejected`, with credentials looked up afresh.
 
         A thread that comes second finds the first one's new token and uses that.
         """
-        with self._lock:
-            if self._token is None or self._token.value == rejected:
-                self._renew(afresh=True)
-            return self._value()
+        return self._kept.get(
+            lambda token: token.value != rejected,
+            lambda: self._minted(self._credentials.get(afresh=True)),
+        ).value
 
-    def _renew(self, *, afresh: bool) -> None:
+    def _renew(self) -> Token:
+        credentials = self._credentials.get()
         try:
-            value, seconds = self._mint(self._credentials.get(afresh=afresh), LIFETIME)
+            return self._minted(credentials)
         except LoginFailed:
-            if afresh:
+            # The secret may have been rotated since it was looked up. If not, Kii is not asked in vain.
+            fresh = self._credentials.get(afresh=True)
+            if fresh == credentials:
                 raise
-            # The secret may have been rotated since it was looked up.
-            value, seconds = self._mint(self._credentials.get(afresh=True), LIFETIME)
-        self._token = Token(value, time.monotonic() + seconds - MARGIN)
+            return self._minted(fresh)
 
-    def _value(self) -> str:
-        assert self._token is not None  # noqa: S101 (both callers have just made sure)
-        return self._token.value
+    def _minted(self, credentials: Credentials) -> Token:
+        value, seconds = self._mint(credentials, LIFETIME)
+        return Token(value, self._clock() + seconds - MARGIN)

@@ -1,0 +1,39 @@
+"""A value that is long in the making, made once for all threads that want it."""
+
+import threading
+from collections.abc import Callable
+
+from kii_push.errors import PushError
+
+
+class Kept[T]:
+    """Keeps the value. Threads that want a new one wait for one attempt, and share its failure.
+
+    Without that, the ten threads of a batch would run into the same timeout one after the other, and the
+    function into its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._value: T | None = None
+        self._failures = 0
+        self._failure: PushError | None = None
+
+    def get(self, good: Callable[[T], bool], make: Callable[[], T]) -> T:
+        """Return the kept value if it is `good`, else what `make` returns, and keep that.
+
+        Raises what `make` raises. The value kept before then stays.
+        """
+        failures_before = self._failures
+        with self._lock:
+            if self._value is not None and good(self._value):
+                return self._value
+            if self._failure is not None and self._failures > failures_before:
+                raise self._failure
+            try:
+                self._value = make()
+            except PushError as failure:
+                self._failure = failure
+                self._failures += 1
+                raise
+            return self._value
