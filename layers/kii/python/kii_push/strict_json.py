@@ -1,6 +1,8 @@
 """Read JSON that came from outside, refusing what lenient readers let through."""
 
 import json
+import math
+from collections import Counter
 from typing import Any, NoReturn
 
 from kii_push.errors import InvalidRequest, Violation
@@ -18,8 +20,8 @@ class TooLarge(InvalidRequest):
 def loads(text: str) -> Any:
     """Decode `text`.
 
-    Raises InvalidRequest for malformed JSON, NaN and Infinity, a key given twice, half a surrogate pair and
-    nesting beyond MAX_DEPTH; TooLarge beyond MAX_BYTES of UTF-8.
+    Raises InvalidRequest for malformed JSON, NaN, Infinity and numbers that would become it, a key given
+    twice, half a surrogate pair and nesting beyond MAX_DEPTH; TooLarge beyond MAX_BYTES of UTF-8.
     """
     try:
         size = len(text.encode())
@@ -28,7 +30,7 @@ def loads(text: str) -> Any:
     if size > MAX_BYTES:
         raise TooLarge(Violation("", f"the body has {size} bytes; at most {MAX_BYTES} are taken"))
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_float=_float, parse_constant=_constant)
     except RecursionError:
         raise _invalid(f"is nested more than {MAX_DEPTH} deep") from None
     except json.JSONDecodeError as error:
@@ -49,10 +51,16 @@ def _invalid(what: str) -> InvalidRequest:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
         raise _invalid(f"has the key {twice!r} twice in one object")
     return found
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _invalid("has a number that is too large")
+    return number
 
 
 def _constant(name: str) -> NoReturn:
