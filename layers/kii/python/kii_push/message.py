@@ -13,6 +13,10 @@ type Message = Mapping[str, Any]
 # The three generations of the rules: the Direct Push page, and the old and new topic page.
 RuleSet = Literal["direct", "strict-old", "new"]
 
+# As many as a person reads; a hostile message can break a rule at every few bytes.
+MAX_VIOLATIONS = 20
+_LONGEST_KEY = 64
+
 _DIRECT, _OLD, _NEW = "direct", "strict-old", "new"
 _ALL: frozenset[str] = frozenset({_DIRECT, _OLD, _NEW})
 
@@ -43,26 +47,47 @@ class Rule:
 
 
 def check(message: Message, context: Context, rule_set: RuleSet) -> None:
-    """Raise InvalidRequest with every rule of `rule_set` that the message breaks, fields as `message.…`."""
+    """Raise InvalidRequest with the rules of `rule_set` that the message breaks, fields as `message.…`.
+
+    Beyond MAX_VIOLATIONS the last one tells how many are left out.
+    """
     broken = [
         Violation(f"message.{found.field}" if found.field else "message", found.reason)
         for rule in RULES
         if rule_set in rule.rule_sets
         for found in rule.check(message, context)
     ]
+    if len(broken) > MAX_VIOLATIONS:
+        left_out = len(broken) - MAX_VIOLATIONS
+        broken[MAX_VIOLATIONS:] = [Violation("message", f"breaks the rules in {left_out} more places")]
     if broken:
         raise InvalidRequest(*broken)
 
 
 def complete(message: Message) -> Message:
-    """Return the message with explicit flags for the networks it leaves out.
+    """Return the message with what Kii wants to be told although it changes nothing.
 
-    Kii refuses bodies without `gcm.enabled` and `apns.enabled`, older generations those without all four
-    blocks (fact sheet 8.3). A message that names no network at all is left as it is: rule a refuses it.
+    Explicit flags for the networks that are left out: Kii refuses bodies without `gcm.enabled` and
+    `apns.enabled`, older generations those without all four blocks (fact sheet 8.3). And `data`, which Kii
+    needs unless every enabled network has its own (8.1). A message that names no network at all is left as it
+    is: rule a refuses it.
     """
-    if not any(network in message for network in payload.NETWORKS):
+    named = [network for network in payload.NETWORKS if network in message]
+    if not named:
         return message
-    return {name: {"enabled": False} for name in ("gcm", "apns", "jpush", "mqtt")} | dict(message)
+    full = {name: {"enabled": False} for name in ("gcm", "apns", "jpush", "mqtt")} | dict(message)
+    if not all("data" in message[network] for network in named if enabled(message, network)):
+        full.setdefault("data", {})
+    return full
+
+
+def sizes(message: Message, context: Context) -> dict[payload.Network, int]:
+    """Return the bytes of the payload that each enabled network would carry (`payload.LIMITS`)."""
+    return {
+        network: payload.size(message, network, context)
+        for network in payload.NETWORKS
+        if enabled(message, network)
+    }
 
 
 def enabled(message: Message, network: str) -> bool:
@@ -108,7 +133,7 @@ def _flat(*path: str, only_if_enabled: bool = False) -> Callable[[Message, Conte
             return
         for key, value in _data(message, path).items():
             if not isinstance(value, str | int | float):
-                yield Violation(".".join((*path, key)), "must be a string, a number or a boolean")
+                yield Violation(_at(path, key), "must be a string, a number or a boolean")
 
     return check
 
@@ -117,7 +142,7 @@ def _strings(*path: str) -> Callable[[Message, Context], Iterator[Violation]]:
     def check(message: Message, _: Context) -> Iterator[Violation]:
         for key, value in _data(message, path).items():
             if not isinstance(value, str):
-                yield Violation(".".join((*path, key)), "must be a string")
+                yield Violation(_at(path, key), "must be a string")
 
     return check
 
@@ -131,7 +156,7 @@ def _reserved(
         for path in (("data",), (network, "data")):
             for key in _data(message, path):
                 if key in words or key.startswith(prefixes):
-                    yield Violation(".".join((*path, key)), f"is a key that {network} keeps to itself")
+                    yield Violation(_at(path, key), f"is a key that {network} keeps to itself")
 
     return check
 
@@ -162,16 +187,23 @@ def _data(message: Message, path: tuple[str, ...]) -> Mapping[str, Any]:
     return data
 
 
+def _at(path: tuple[str, ...], key: str) -> str:
+    """Return the field's name. The key is the sender's own: it must fit a header and a log line."""
+    readable = "".join(char if char.isprintable() else "?" for char in key[:_LONGEST_KEY])
+    return ".".join((*path, readable if len(key) <= _LONGEST_KEY else f"{readable}…"))
+
+
 RULES = (
     Rule("a", _needs_all("gcm", "apns"), frozenset({_DIRECT})),
     Rule("a", _needs_all("gcm", "apns", "jpush", "mqtt"), frozenset({_OLD})),
     Rule("a", _needs_any(*payload.NETWORKS), frozenset({_NEW})),
-    # Once rule a has all the blocks it wants, their own shape brings the flags of rule b for the other two.
+    # The other two want `gcm.enabled` and `apns.enabled`: with both blocks there, their shape sees to that.
     Rule("b", _needs_flag("fcm", "gcm", "apns"), frozenset({_NEW})),
     Rule("c", _dry_run_alone),
     Rule("d", _flat("data")),
     Rule("e", _strings("gcm", "data")),
-    Rule("e", _strings("fcm", "data"), frozenset({_NEW})),
+    # The direct page forgets `fcm.data` here; section 8.2 wants strings there too.
+    Rule("e", _strings("fcm", "data"), frozenset({_DIRECT, _NEW})),
     Rule("f", _flat("apns", "data", only_if_enabled=True)),
     Rule("g", _reserved("gcm", _GCM_WORDS, ("google.",))),
     Rule("h", _reserved("fcm", _FCM_WORDS, ("google.", "gcm.")), frozenset({_DIRECT, _NEW})),

@@ -1,6 +1,7 @@
 """The fields of Kii's push message and their types (fact sheet 8.1, 8.2); the source of the JSON Schema.
 
 Values of a `data` object are left open here: `message.py` checks them, so that the answer can name the key.
+So are fields whose type none of Kii's own sources confirms.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ type Number = int | UnsetType
 type Data = dict[str, Any] | UnsetType
 # Kii's guides and SDKs disagree on whether these two are booleans or integers (fact sheet 8.2).
 type Switch = bool | int | UnsetType
+type Unconfirmed = Any | UnsetType
 
 
 def wire_name(name: str) -> str:
@@ -56,12 +58,12 @@ class Fcm(_Fields):
     enabled: bool
     data: Data = UNSET
     notification: dict[str, Any] | UnsetType = UNSET
-    collapse_key: Text = UNSET
-    priority: Text = UNSET
-    ttl: str | int | UnsetType = UNSET
-    restricted_package_name: Text = UNSET
-    fcm_options: dict[str, Any] | UnsetType = UNSET
-    direct_boot_ok: Flag = UNSET
+    collapse_key: Unconfirmed = UNSET
+    priority: Unconfirmed = UNSET
+    ttl: Unconfirmed = UNSET
+    restricted_package_name: Unconfirmed = UNSET
+    fcm_options: Unconfirmed = UNSET
+    direct_boot_ok: Unconfirmed = UNSET
 
 
 class Alert(_Fields):
@@ -92,18 +94,18 @@ class Apns(_Fields):
 class Jpush(_Fields):
     """JPush (Android in China)."""
 
-    enabled: bool
+    enabled: Flag = UNSET
     data: Data = UNSET
 
 
 class Mqtt(_Fields):
     """Devices connected to Kii's MQTT broker. The last three fields are seen in one third-party SDK only."""
 
-    enabled: bool
+    enabled: Flag = UNSET
     data: Data = UNSET
-    qos: Number = UNSET
-    retain: Flag = UNSET
-    dry_run: Flag = UNSET
+    qos: Unconfirmed = UNSET
+    retain: Unconfirmed = UNSET
+    dry_run: Unconfirmed = UNSET
 
 
 class Message(_Fields):
