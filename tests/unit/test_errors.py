@@ -1,0 +1,109 @@
+"""Which failure is which outcome, and what an error says."""
+
+import inspect
+
+import pytest
+
+from kii_push import errors
+from kii_push.errors import (
+    InvalidRequest,
+    KiiError,
+    KiiFailed,
+    KiiUnavailable,
+    Outcome,
+    PushError,
+    TooManyRequests,
+    Violation,
+    WrongToken,
+    kii_error,
+)
+
+ERRORS = [
+    each
+    for _, each in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(each, PushError) and each is not PushError
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "error_code", "kind", "outcome"),
+    [
+        (400, "INVALID_INPUT_DATA", KiiError, Outcome.REJECTED),
+        (401, "UNAUTHORIZED", KiiError, Outcome.REJECTED),
+        (403, None, KiiError, Outcome.REJECTED),
+        (403, "WRONG_TOKEN", WrongToken, Outcome.NOT_SENT),
+        (404, "USER_NOT_FOUND", KiiError, Outcome.REJECTED),
+        (408, None, KiiUnavailable, Outcome.NOT_SENT),
+        (409, "TOPIC_ALREADY_EXISTS", KiiError, Outcome.REJECTED),
+        (425, None, KiiUnavailable, Outcome.NOT_SENT),
+        (429, None, TooManyRequests, Outcome.NOT_SENT),
+        (500, "UNKNOWN_ERROR", KiiFailed, Outcome.UNKNOWN),
+        (502, None, KiiFailed, Outcome.UNKNOWN),
+        (503, None, KiiUnavailable, Outcome.NOT_SENT),
+        (504, None, KiiFailed, Outcome.UNKNOWN),
+        (599, None, KiiFailed, Outcome.UNKNOWN),
+        (302, None, KiiError, Outcome.REJECTED),
+    ],
+)
+def test_each_answer_of_kiis_has_its_error_and_outcome(
+    status: int, error_code: str | None, kind: type[KiiError], outcome: Outcome
+) -> None:
+    error = kii_error(status, error_code)
+
+    assert type(error) is kind
+    assert error.outcome is outcome
+    assert (error.status, error.error_code) == (status, error_code)
+    assert str(status) in error.reason
+    assert (error_code or "without an error code") in error.reason
+
+
+def test_the_wait_that_kii_asks_for_outranks_the_usual_one() -> None:
+    assert kii_error(429, None, retry_after=7).retry_after == 7
+    assert kii_error(503, None, retry_after=0).retry_after == 0
+
+
+def test_the_wait_that_kii_asked_for_once_is_forgotten_with_its_error() -> None:
+    kii_error(429, None, retry_after=7)
+
+    assert kii_error(429, None).retry_after == TooManyRequests.retry_after != 7
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_ends_a_push_in_a_named_outcome(kind: type[PushError]) -> None:
+    assert kind.outcome in Outcome
+    assert kind.outcome is not Outcome.SENT
+
+
+def needs_its_wait(kind: type[PushError]) -> bool:
+    parameter = inspect.signature(kind.__init__).parameters.get("retry_after")
+    return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [each for each in ERRORS if each.outcome is Outcome.NOT_SENT and not needs_its_wait(each)],
+    ids=lambda kind: kind.__name__,
+)
+def test_an_error_that_invites_another_try_says_when(kind: type[PushError]) -> None:
+    assert kind.retry_after is not None
+    assert kind.retry_after > 0
+
+
+def test_outcomes_are_the_six_words_of_the_contract() -> None:
+    assert [str(outcome) for outcome in Outcome] == [
+        "sent",
+        "rejected",
+        "not_sent",
+        "unknown",
+        "expired",
+        "duplicate",
+    ]
+
+
+def test_an_invalid_request_names_each_field_and_what_is_wrong_with_it() -> None:
+    error = InvalidRequest(Violation("message.gcm.data.n", "must be a string"), Violation("", "is empty"))
+
+    assert error.reason == "message.gcm.data.n: must be a string; is empty"
+    assert [violation.field for violation in error.violations] == ["message.gcm.data.n", ""]
+    assert error.error_code is None
+    assert error.retry_after is None
