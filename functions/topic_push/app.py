@@ -1,12 +1,8 @@
 """POST {scope}/topics/{topicID}/push/messages: Push to User, in app, group, user or thing scope."""
 
-from http import HTTPStatus
+from kii_push import delivery, http
 
-from kii_push import http, observability
-from kii_push.delivery import deliver
-from kii_push.runtime import kii_client
-
-kii = kii_client()
+pushes = delivery.from_environment()
 
 # Path parameter: what the push request calls it.
 SCOPES = {"groupID": "group", "userID": "user", "thingID": "thing"}
@@ -19,6 +15,4 @@ def handler(event: http.Event) -> http.Answer:
     for parameter in event["pathParameters"].keys() & SCOPES:
         target[SCOPES[parameter]] = http.path(event, parameter)
     request = http.push_request(event, target)
-    push_message_id = deliver(request, kii)
-    observability.sent(request.id)
-    return http.answer(HTTPStatus.CREATED, {"pushMessageID": push_message_id, "id": request.id})
+    return http.created(request.id, pushes.deliver(request))

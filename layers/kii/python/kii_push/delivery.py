@@ -1,24 +1,55 @@
-"""Deliver a push request: its rules, then Kii."""
+"""Deliver a push request safely: claim it, check it, send it, record how it ended."""
 
-from kii_push import message as messages
+from kii_push import gate, ledger, observability, preflight, runtime
 from kii_push.client import KiiClient
-from kii_push.errors import Expired
-from kii_push.payload import Context
+from kii_push.errors import Expired, LedgerError, PushError
+from kii_push.gate import Gate
+from kii_push.ledger import Claim, Ledger, Receipt
 from kii_push.request import PushRequest, UserTarget
 
 
-def deliver(request: PushRequest, kii: KiiClient) -> str | None:
-    """Send the push; return its `pushMessageID` (None if Kii accepted it without a readable one).
+class Delivery:
+    """Delivers push requests. Safe to share between threads."""
 
-    Raises the PushError whose `outcome` is the push's end: InvalidRequest before Kii is asked, Expired, and
-    what KiiClient raises.
-    """
-    if request.expired():
-        raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%SZ}) has passed")
-    message = messages.complete(request.message)
-    target = request.target
-    if isinstance(target, UserTarget):
-        messages.check(message, Context(kii.app_id, user=target.user), "direct")
-        return kii.send_to_user(target.user, message)
-    messages.check(message, Context(kii.app_id, topic=target.topic, scope=target.scope), "new")
-    return kii.send_to_topic(target.topic, message, target.scope)
+    def __init__(self, kii: KiiClient, ledger: Ledger, gate: Gate) -> None:
+        self._kii = kii
+        self._ledger = ledger
+        self._gate = gate
+
+    def deliver(self, request: PushRequest) -> Receipt:
+        """Send the push unless it was sent before; return its receipt.
+
+        Raises the PushError whose `outcome` is the push's end: InvalidRequest for a broken rule and Expired
+        before Kii is asked, what Ledger.claim and Gate.send raise, and what KiiClient raises.
+        """
+        claim = self._ledger.claim(request)
+        if isinstance(claim, Receipt):
+            return claim
+        try:
+            receipt = Receipt(self._send(request))
+        except PushError as error:
+            self._settle(claim, error)
+            raise
+        self._settle(claim, receipt)
+        return receipt
+
+    def _send(self, request: PushRequest) -> str | None:
+        if request.expired():
+            raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
+        kii, target = self._kii, request.target
+        message = preflight.checked(request.message, target, kii.app_id)
+        if isinstance(target, UserTarget):
+            return self._gate.send(lambda: kii.send_to_user(target.user, message))
+        return self._gate.send(lambda: kii.send_to_topic(target.topic, message, target.scope))
+
+    def _settle(self, claim: Claim, end: Receipt | PushError) -> None:
+        """Record the end. When that fails the claim runs out and the push counts as `unknown`."""
+        try:
+            self._ledger.settle(claim, end)
+        except LedgerError as error:
+            observability.failed(claim.push_id, error)
+
+
+def from_environment() -> Delivery:
+    """Return the delivery with this environment's client, ledger and gate."""
+    return Delivery(runtime.kii_client(), ledger.from_environment(), gate.from_environment())

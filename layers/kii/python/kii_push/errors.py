@@ -60,6 +60,46 @@ class Expired(PushError):
     outcome = Outcome.EXPIRED
 
 
+class IDConflict(PushError):
+    """The push's ID was used before, for a push that says something else."""
+
+    outcome = Outcome.REJECTED
+
+
+class InFlight(PushError):
+    """Another sender holds the push right now."""
+
+    outcome = Outcome.NOT_SENT
+
+    def __init__(self, reason: str, retry_after: int) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class BreakerOpen(PushError):
+    """Kii said 429 a moment ago to one of us; until the breaker half-opens nobody asks it."""
+
+    outcome = Outcome.NOT_SENT
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Kii's rate was exceeded; no push is sent for now")
+        self.retry_after = retry_after
+
+
+class RateExceeded(PushError):
+    """The bundle's own rate of pushes per second is used up."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 1
+
+
+class LedgerError(PushError):
+    """The ledger cannot be used, so nothing was sent."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 10
+
+
 class SecretError(PushError):
     """The secret with the app's credentials cannot be used. Names the secret, never its value."""
 
@@ -87,8 +127,15 @@ class NoAnswer(PushError):
     outcome = Outcome.UNKNOWN
 
 
+class UnreadableAnswer(NoAnswer):
+    """Kii answered a success that cannot be read: it broke off, is too long or is not what it should be."""
+
+
 class KiiError(PushError):
-    """Kii answered with an error. `status` is the HTTP status, `error_code` Kii's code if it sent one."""
+    """Kii answered with an error. `status` is the HTTP status, `error_code` Kii's code if it sent one.
+
+    `asked_wait` is how long to wait in seconds, if Kii said so; `retry_after` is that or this error's usual.
+    """
 
     outcome = Outcome.REJECTED
 
@@ -96,6 +143,7 @@ class KiiError(PushError):
         super().__init__(f"Kii answered {status} {error_code or 'without an error code'}")
         self.status = status
         self.error_code = error_code
+        self.asked_wait = retry_after
         if retry_after is not None:
             self.retry_after = retry_after
 

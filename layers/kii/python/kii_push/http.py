@@ -9,8 +9,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-from kii_push import observability, request, strict_json
-from kii_push.errors import InvalidRequest, KiiError, Outcome, PushError, Violation
+from kii_push import observability, request, runtime, strict_json
+from kii_push.errors import IDConflict, InFlight, InvalidRequest, KiiError, Outcome, PushError, Violation
+from kii_push.ledger import Receipt
 from kii_push.request import PushRequest
 
 type Event = Mapping[str, Any]
@@ -49,6 +50,8 @@ def api(handler: Callable[[Event], Answer]) -> Callable[[Event, object], Answer]
             observability.failed(header(event, "idempotency-key"), error)
             observability.count(error.outcome)
             return problem(error)
+        finally:
+            runtime.calls().write()
 
     return answered
 
@@ -98,6 +101,18 @@ def answer(status: int, body: Mapping[str, Any]) -> Answer:
     return _answer(status, body, "application/json", {})
 
 
+def created(push_id: str, receipt: Receipt) -> Answer:
+    """Count a push that Kii accepted, now or earlier under the same ID, and return its answer."""
+    observability.sent(push_id, receipt.outcome)
+    observability.count(receipt.outcome)
+    body: dict[str, Any] = {"pushMessageID": receipt.push_message_id, "id": push_id}
+    headers = {}
+    if receipt.replayed:
+        body["replayed"] = True
+        headers["Idempotent-Replayed"] = "true"
+    return _answer(HTTPStatus.CREATED, body, "application/json", headers)
+
+
 def problem(error: PushError) -> Answer:
     """Return the RFC 9457 problem for `error`, with Kii's `errorCode` and the fields that are wrong."""
     status = _status(error)
@@ -121,6 +136,8 @@ def _status(error: PushError) -> int:
         return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     if isinstance(error, strict_json.TooLarge):
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if isinstance(error, IDConflict | InFlight):
+        return HTTPStatus.CONFLICT
     if isinstance(error, KiiError) and error.status in _KIIS_OWN:
         return error.status
     if isinstance(error, KiiError) and error.outcome == Outcome.REJECTED:

@@ -12,8 +12,8 @@ _TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 _OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
 # Users, groups and things: Kii makes these IDs and documents no pattern for all of them, so only what could
-# change the path is refused: control characters, `/`, `\`, and the names `.` and `..`.
-_PRINCIPAL = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x20\x7f]{1,250}")
+# change or break the path is refused: control characters, `/`, `\`, half a surrogate pair, `.` and `..`.
+_PRINCIPAL = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x20\x7f\ud800-\udfff]{1,250}")
 
 _USER_PREFIXES = ("LOGIN_NAME:", "EMAIL:", "PHONE:")
 _THING_PREFIXES = ("VENDOR_THING_ID:",)
@@ -37,8 +37,26 @@ class Scope:
 APP = Scope()
 
 
+@dataclass(frozen=True)
+class Principal:
+    """A user or thing: who subscribes, and who owns a device."""
+
+    type: Literal["user", "thing"]
+    id: str
+
+    @property
+    def path(self) -> str:
+        """Its path below a collection of subscribers, or below the app."""
+        return f"/{self.type}s/{encode(self.id)}"
+
+
 def encode(identifier: str) -> str:
-    """Percent-encode one path segment; the colon of `EMAIL:` stays readable, as Kii writes it."""
+    """Percent-encode one path segment; the colon of `EMAIL:` stays readable, as Kii writes it.
+
+    Raises InvalidRequest for what would make the path another one: nothing, `.` and `..`.
+    """
+    if identifier in {"", ".", ".."}:
+        raise InvalidRequest(Violation("", f"{identifier!r} is not an identifier"))
     return quote(identifier, safe=":")
 
 

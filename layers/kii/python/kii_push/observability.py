@@ -17,9 +17,14 @@ def count(outcome: Outcome | None) -> None:
     metrics.add_metric(name=outcome or "fault", unit=MetricUnit.Count, value=1)
 
 
-def sent(push_id: str) -> None:
-    """Log a push that Kii accepted."""
-    logger.info("push", push_id=push_id, outcome=Outcome.SENT)
+def calls_this_month(calls: int) -> None:
+    """Report how often Kii was called since the month began (UTC)."""
+    metrics.add_metric(name="calls_this_month", unit=MetricUnit.Count, value=calls)
+
+
+def sent(push_id: str, outcome: Outcome) -> None:
+    """Log a push that Kii accepted, now (`sent`) or earlier (`duplicate`)."""
+    logger.info("push", push_id=push_id, outcome=outcome)
 
 
 def failed(push_id: str | None, error: PushError) -> None:
@@ -37,3 +42,13 @@ def crashed(error: Exception) -> None:
         error_type=type(error).__name__,
         stack=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     )
+
+
+def unsettled(push_id: str, outcome: str, error: PushError) -> None:
+    """Log a push whose outcome could not be recorded."""
+    logger.error("unsettled", push_id=push_id, outcome=outcome, reason=error.reason)
+
+
+def not_postponed(code: str) -> None:
+    """Log a message whose delay SQS refused; it comes back after the queue's own."""
+    logger.warning("not_postponed", error_code=code)

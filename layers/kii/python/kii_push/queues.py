@@ -15,5 +15,30 @@ _LONGEST = 1024
 _LONGEST_DELAY = 900
 
 
+def dead_letter(body: str, push_id: str, error: PushError) -> None:
+    """Put a push request where a person will look, with why as message attributes.
+
+    Attributes, each a string: `pushID`, `outcome`, `reason`, and where known `errorCode` and `field` (the
+    first one that is wrong). `body` stays as it came, so that it can be sent again.
+    """
+    attributes = {"pushID": push_id, "outcome": str(error.outcome), "reason": error.reason[:_LONGEST]}
+    if error.error_code:
+        attributes["errorCode"] = error.error_code
+    if isinstance(error, InvalidRequest) and error.violations[0].field:
+        attributes["field"] = error.violations[0].field[:_LONGEST]
+    aws.sqs().send_message(
+        QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"],
+        MessageBody=body,
+        MessageAttributes={name: _string(value) for name, value in attributes.items()},
+    )
+
+
+def enqueue(body: str, delay: int) -> None:
+    """Put a push request on the push queue, to be taken after `delay` seconds (at most 900)."""
+    aws.sqs().send_message(
+        QueueUrl=os.environ["PUSH_QUEUE_URL"], MessageBody=body, DelaySeconds=min(delay, _LONGEST_DELAY)
+    )
+
+
 def _string(value: str) -> "MessageAttributeValueTypeDef":
     return {"DataType": "String", "StringValue": value}

@@ -32,13 +32,17 @@ class TargetShape(Struct, forbid_unknown_fields=True):
 
 
 class RequestShape(Struct, forbid_unknown_fields=True, rename=message_shape.wire_name):
-    """The push request as it stands in JSON; `message` is Kii's body or the short form."""
+    """The push request as it stands in JSON; `message` is Kii's body or the short form.
+
+    `broadcast` is the ID of the broadcast that the push is part of; the fan-out sets it.
+    """
 
     target: TargetShape
     message: dict[str, Any]
     id: str | UnsetType = UNSET
     not_after: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
     on_unknown: OnUnknown = "hold"
+    broadcast: str | UnsetType = UNSET
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class PushRequest:
     message: Message
     not_after: datetime | None = None
     on_unknown: OnUnknown = "hold"
+    broadcast: str | None = None
 
     def expired(self, now: datetime | None = None) -> bool:
         """Say whether `notAfter` has passed."""
@@ -88,6 +93,7 @@ def from_json(value: Any, *, default_id: str) -> PushRequest:
         message=_message(shape.message),
         not_after=None if shape.not_after is UNSET else shape.not_after,
         on_unknown=shape.on_unknown,
+        broadcast=None if shape.broadcast is UNSET else shape.broadcast,
     )
 
 

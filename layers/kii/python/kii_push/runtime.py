@@ -1,15 +1,26 @@
-"""What a function makes once per environment, from its environment variables."""
+"""The Kii client that a function makes once per environment, from its environment variables.
 
+To be called while a module loads: importing and TLS set-up then fall into Lambda's INIT phase, which has a
+full CPU whatever the memory size. Secrets and tokens are looked up at the first push, not before.
+"""
+
+import functools
 import os
 
+from kii_push import aws
+from kii_push.calls import CallCounter
 from kii_push.client import KiiClient, http_client
-from kii_push.secrets import CredentialsSource, secrets_manager
+from kii_push.secrets import CredentialsSource
 
 
+@functools.cache
+def calls() -> CallCounter:
+    """Return the counter of this environment's calls of Kii."""
+    return CallCounter(aws.dynamodb(), os.environ["LEDGER_TABLE"])
+
+
+@functools.cache
 def kii_client() -> KiiClient:
-    """Return the client for the app in the secret KII_SECRET_ID; nothing is looked up before its first call.
-
-    To be called while a module loads: importing and TLS set-up then fall into Lambda's INIT phase, which has
-    a full CPU whatever the memory size.
-    """
-    return KiiClient(CredentialsSource(os.environ["KII_SECRET_ID"], secrets_manager()), http_client())
+    """Return the client for the app in the secret KII_SECRET_ID."""
+    credentials = CredentialsSource(os.environ["KII_SECRET_ID"], aws.secrets_manager())
+    return KiiClient(credentials, http_client(on_request=calls()))

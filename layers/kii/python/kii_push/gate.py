@@ -1,0 +1,105 @@
+"""The gate in front of Kii, shared by all environments: a breaker for its 429, and a rate of our own."""
+
+import math
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.circuit_breaker.circuit_breaker import circuit_breaker
+from aws_lambda_powertools.utilities.circuit_breaker.config import CircuitBreakerConfig
+from aws_lambda_powertools.utilities.circuit_breaker.persistence.dynamodb import (
+    CircuitBreakerDynamoDBPersistence,
+)
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kii_push import aws
+from kii_push.errors import BreakerOpen, LedgerError, RateExceeded, TooManyRequests
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.circuit_breaker.states import CircuitInfo
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Seconds that nobody asks Kii after a 429, and after which one sender probes.
+RECOVERY = 30
+# Seconds that an environment may go on before it sees that another one opened the breaker.
+STATE_AGE = 1
+# Seconds that a push waits for room in the rate before it is given back.
+LONGEST_WAIT = 3
+
+type Send = Callable[[], str | None]
+
+
+class Gate:
+    """Lets a send through, or raises BreakerOpen or RateExceeded. Safe to share between threads.
+
+    The breaker opens for everyone at the first 429: Kii asks not to retry (fact sheet 9.5). `per_second` is
+    the bundle's rate over all environments; 0 is no limit. Both live in the ledger's table.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, per_second: int) -> None:
+        self._client = client
+        self._table = table
+        self._per_second = per_second
+        self._guarded = circuit_breaker(
+            name="breaker#kii",
+            persistence_store=CircuitBreakerDynamoDBPersistence(
+                table, key_attr="pk", expiry_attr="expires", boto3_client=client
+            ),
+            config=CircuitBreakerConfig(
+                failure_threshold=1,
+                success_threshold=1,
+                recovery_timeout=RECOVERY,
+                handled_exceptions=TooManyRequests,
+                local_cache_max_age=STATE_AGE,
+            ),
+            on_circuit_open=_refuse,
+        )(self._at_our_rate)
+
+    def send(self, send: Send) -> str | None:
+        """Call `send` and return what it returns, unless the breaker is open or the rate is used up.
+
+        Raises BreakerOpen, RateExceeded, LedgerError if the rate cannot be read, and what `send` raises.
+        """
+        sent: str | None = self._guarded(send)
+        return sent
+
+    def _at_our_rate(self, send: Send) -> str | None:
+        deadline = time.monotonic() + LONGEST_WAIT
+        while self._per_second and not self._take_place(int(time.time())):
+            wait = math.ceil(time.time()) - time.time() + random.uniform(0, 0.2)  # noqa: S311 (no secret)
+            if time.monotonic() + wait > deadline:
+                raise RateExceeded(f"the rate of {self._per_second} pushes a second is used up")
+            time.sleep(wait)
+        return send()
+
+    def _take_place(self, second: int) -> bool:
+        """Count one push in this second; return False if the second is full."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"rate#{second}"}},
+                UpdateExpression="SET expires = :expires ADD used :one",
+                ConditionExpression="attribute_not_exists(used) OR used < :limit",
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":limit": {"N": str(self._per_second)},
+                    ":expires": {"N": str(second + 3600)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        except (ClientError, BotoCoreError) as error:
+            raise LedgerError(f"the rate cannot be read: {type(error).__name__}") from None
+        return True
+
+
+def from_environment() -> Gate:
+    """Return the gate with the rate PUSHES_PER_SECOND (0: none), in the table LEDGER_TABLE."""
+    return Gate(aws.dynamodb(), os.environ["LEDGER_TABLE"], int(os.environ["PUSHES_PER_SECOND"]))
+
+
+def _refuse(_send: Send, *, circuit: "CircuitInfo") -> Any:
+    opened = circuit.opened_at or time.time()
+    raise BreakerOpen(max(1, math.ceil(opened + RECOVERY - time.time())))

@@ -1,0 +1,231 @@
+"""The ledger: which push came to which outcome, so that none is sent twice. A DynamoDB table.
+
+An item's `pk` is `push#` and the push's ID. It holds no message text and no target: `fingerprint` is a hash
+of both, `outcome` is `in_flight` from the claim to the settlement. Attributes: `claim` (who holds it),
+`until` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID`, `errorCode`, `reason`,
+`updatedAt` (ISO 8601), `broadcast`, and `expires` (Unix seconds, the table's TTL).
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kii_push import aws
+from kii_push.errors import IDConflict, InFlight, LedgerError, NoAnswer, Outcome, PushError
+from kii_push.request import PushRequest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_IN_FLIGHT = "in_flight"
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A push that Kii accepted: now, or `replayed` because it was sent earlier under the same ID."""
+
+    push_message_id: str | None
+    replayed: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """`sent`, or `duplicate` for a replay."""
+        return Outcome.DUPLICATE if self.replayed else Outcome.SENT
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to send one push; nobody else has it until it is settled or too old."""
+
+    push_id: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger holds of a push; `outcome` is None while it is in flight. Times are ISO 8601."""
+
+    id: str
+    outcome: Outcome | None
+    attempts: int
+    updated_at: str
+    push_message_id: str | None = None
+    error_code: str | None = None
+    reason: str | None = None
+
+
+class Ledger:
+    """Claims and settles pushes. Safe to share between threads.
+
+    `in_flight` is in seconds and longer than any function can live; `days` is how long an outcome is kept.
+    Every method raises LedgerError if the table cannot be used.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, in_flight: int, days: int) -> None:
+        self._client = client
+        self._table = table
+        self._in_flight = in_flight
+        self._days = days
+
+    def claim(self, request: PushRequest) -> Claim | Receipt:
+        """Return the claim on a push, or the receipt of the time it was sent.
+
+        Raises IDConflict if the ID was used for another push, InFlight while someone else is sending it, and
+        NoAnswer if an earlier try ended `unknown` and the request does not say `onUnknown: resend`.
+        """
+        claim = Claim(request.id, uuid.uuid4().hex)
+        now = int(time.time())
+        held = self._put_claim(claim, request, now)
+        if held is None:
+            return claim
+        outcome = held["outcome"]["S"]
+        if held["fingerprint"]["S"] != fingerprint(request):
+            raise IDConflict(f"the id {request.id} was used for another push")
+        if outcome == Outcome.SENT:
+            return Receipt(_text(held, "pushMessageID"), replayed=True)
+        left = int(held["until"]["N"]) - now
+        if outcome == _IN_FLIGHT and left > 0:
+            raise InFlight(f"the push {request.id} is being sent", retry_after=left)
+        error = NoAnswer("an earlier try of this push may have reached Kii")
+        if outcome == _IN_FLIGHT:
+            # Whoever held the claim died between sending and settling.
+            self.settle(Claim(request.id, held["claim"]["S"]), error)
+        raise error
+
+    def settle(self, claim: Claim, end: Receipt | PushError) -> bool:
+        """Record how the push ended; return False if the claim was no longer held."""
+        values = {":outcome": {"S": str(end.outcome)}, ":now": _now()}
+        changes = "SET outcome = :outcome, updatedAt = :now"
+        facts = (
+            {"pushMessageID": end.push_message_id}
+            if isinstance(end, Receipt)
+            else {"errorCode": end.error_code, "reason": end.reason}
+        )
+        for name, value in facts.items():
+            if value is not None:
+                changes += f", {name} = :{name}"
+                values[f":{name}"] = {"S": value}
+        values |= {":claim": {"S": claim.token}, ":in_flight": {"S": _IN_FLIGHT}}
+        held = self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
+        return held is None
+
+    def find(self, push_id: str) -> Entry | None:
+        """Return what is known of a push, or None if nothing is (any more)."""
+        with _table_errors():
+            answer = self._client.get_item(TableName=self._table, Key=_key(push_id), ConsistentRead=True)
+        item = answer.get("Item")
+        if item is None:
+            return None
+        outcome = item["outcome"]["S"]
+        if outcome == _IN_FLIGHT and int(item["until"]["N"]) <= time.time():
+            outcome = Outcome.UNKNOWN
+        return Entry(
+            id=push_id,
+            outcome=None if outcome == _IN_FLIGHT else Outcome(outcome),
+            attempts=int(item["attempts"]["N"]),
+            updated_at=item["updatedAt"]["S"],
+            push_message_id=_text(item, "pushMessageID"),
+            error_code=_text(item, "errorCode"),
+            reason=_text(item, "reason"),
+        )
+
+    def _put_claim(self, claim: Claim, request: PushRequest, now: int) -> dict[str, Any] | None:
+        """Take the claim if the push is new, or open and the same; return the item that is in the way."""
+        may_repeat = "outcome IN (:not_sent, :expired)"
+        values = {
+            ":fingerprint": {"S": fingerprint(request)},
+            ":in_flight": {"S": _IN_FLIGHT},
+            ":claim": {"S": claim.token},
+            ":until": {"N": str(now + self._in_flight)},
+            ":expires": {"N": str(now + self._days * _DAY)},
+            ":now": _now(),
+            ":one": {"N": "1"},
+            ":rejected": {"S": Outcome.REJECTED},
+            ":not_sent": {"S": Outcome.NOT_SENT},
+            ":expired": {"S": Outcome.EXPIRED},
+        }
+        if request.on_unknown == "resend":
+            may_repeat += " OR outcome = :unknown OR (outcome = :in_flight AND until <= :time)"
+            values |= {":unknown": {"S": Outcome.UNKNOWN}, ":time": {"N": str(now)}}
+        changes = (
+            "SET fingerprint = :fingerprint, outcome = :in_flight, claim = :claim, until = :until,"
+            " expires = :expires, updatedAt = :now"
+        )
+        if request.broadcast:
+            changes += ", broadcast = :broadcast"
+            values[":broadcast"] = {"S": request.broadcast}
+        # Rejected means never accepted and never to be: then the ID may serve the corrected push.
+        condition = (
+            "attribute_not_exists(pk) OR outcome = :rejected"
+            f" OR (fingerprint = :fingerprint AND ({may_repeat}))"
+        )
+        changes += " REMOVE errorCode, reason ADD attempts :one"
+        return self._update(request.id, changes, condition, values)
+
+    def _update(
+        self, push_id: str, changes: str, condition: str, values: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Change an item if `condition` holds; otherwise return it as it stands."""
+        with _table_errors():
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(push_id),
+                    UpdateExpression=changes,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                # ALL_OLD puts the item beside the error, where boto3's stubs do not expect it.
+                held: dict[str, Any] = cast("dict[str, Any]", error.response)["Item"]
+                return held
+        return None
+
+
+def from_environment() -> Ledger:
+    """Return the ledger in the table LEDGER_TABLE."""
+    return Ledger(
+        aws.dynamodb(),
+        os.environ["LEDGER_TABLE"],
+        in_flight=int(os.environ["IN_FLIGHT_SECONDS"]),
+        days=int(os.environ["LEDGER_DAYS"]),
+    )
+
+
+def fingerprint(request: PushRequest) -> str:
+    """Return the SHA-256 of what the push says and to whom, the same whatever the order of its keys."""
+    said = [repr(request.target), request.message]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _table_errors() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise LedgerError(f"the ledger refused: {error.response['Error']['Code']}") from None
+    except BotoCoreError as error:
+        raise LedgerError(f"the ledger cannot be reached: {type(error).__name__}") from None
+
+
+def _key(push_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"push#{push_id}"}}
+
+
+def _now() -> dict[str, str]:
+    return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}
+
+
+def _text(item: Mapping[str, Any], name: str) -> str | None:
+    return item[name]["S"] if name in item else None
