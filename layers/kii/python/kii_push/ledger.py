@@ -2,8 +2,8 @@
 
 An item's `pk` is `push#` and the push's ID. It holds no message text and no target: `fingerprint` is a hash
 of both, `outcome` is `in_flight` from the claim to the settlement. Attributes: `claim` (who holds it),
-`until` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID`, `errorCode`, `reason`,
-`updatedAt` (ISO 8601), `broadcast`, and `expires` (Unix seconds, the table's TTL).
+`heldUntil` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID`, `errorCode`,
+`reason`, `updatedAt` (ISO 8601), `broadcast`, and `expires` (Unix seconds, the table's TTL).
 """
 
 import contextlib
@@ -93,7 +93,7 @@ class Ledger:
             raise IDConflict(f"the id {request.id} was used for another push")
         if outcome == Outcome.SENT:
             return Receipt(_text(held, "pushMessageID"), replayed=True)
-        left = int(held["until"]["N"]) - now
+        left = int(held["heldUntil"]["N"]) - now
         if outcome == _IN_FLIGHT and left > 0:
             raise InFlight(f"the push {request.id} is being sent", retry_after=left)
         error = NoAnswer("an earlier try of this push may have reached Kii")
@@ -127,7 +127,7 @@ class Ledger:
         if item is None:
             return None
         outcome = item["outcome"]["S"]
-        if outcome == _IN_FLIGHT and int(item["until"]["N"]) <= time.time():
+        if outcome == _IN_FLIGHT and int(item["heldUntil"]["N"]) <= time.time():
             outcome = Outcome.UNKNOWN
         return Entry(
             id=push_id,
@@ -155,10 +155,10 @@ class Ledger:
             ":expired": {"S": Outcome.EXPIRED},
         }
         if request.on_unknown == "resend":
-            may_repeat += " OR outcome = :unknown OR (outcome = :in_flight AND until <= :time)"
+            may_repeat += " OR outcome = :unknown OR (outcome = :in_flight AND heldUntil <= :time)"
             values |= {":unknown": {"S": Outcome.UNKNOWN}, ":time": {"N": str(now)}}
         changes = (
-            "SET fingerprint = :fingerprint, outcome = :in_flight, claim = :claim, until = :until,"
+            "SET fingerprint = :fingerprint, outcome = :in_flight, claim = :claim, heldUntil = :until,"
             " expires = :expires, updatedAt = :now"
         )
         if request.broadcast:
