@@ -20,8 +20,9 @@ LIMITS: dict[Network, int] = {"fcm": 4096, "gcm": 4096, "apns": 2048, "mqtt": 40
 
 # A time in milliseconds has thirteen digits until the year 2286; which ones does not matter here.
 _SOME_TIME = 1_000_000_000_000
-# Kii writes its own ID where a caller may give an address, and its IDs have about this many characters.
-_SOME_ID = "x" * 36
+# Kii writes its own ID where a caller may give an address; its IDs have this many characters.
+_USER_ID = "x" * 36
+_THING_ID = "th." + "x" * 36
 _SENDER = "kiicloud://admins/APP_ADMIN"
 
 # Long key, APNs key (empty where APNs does not carry it).
@@ -101,7 +102,9 @@ def _source(context: Context) -> str:
 
 
 def _id(identifier: str) -> str:
-    return _SOME_ID if ":" in identifier else identifier
+    if identifier.startswith("VENDOR_THING_ID:"):
+        return _THING_ID
+    return _USER_ID if ":" in identifier else identifier
 
 
 def _aps(block: Mapping[str, Any]) -> dict[str, Any]:
