@@ -14,6 +14,15 @@ from local.stack import LocalStack
 from tests.support import Sandbox
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flag of the golden files."""
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write tests/golden/ anew instead of comparing with it; read the difference before you commit",
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_profile() -> None:
     """Keep a developer's own AWS settings out of every test."""
