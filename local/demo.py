@@ -66,7 +66,8 @@ def _by_schedule(doors: Doors) -> Sending:
     due = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
     request = {"target": {"user": "LOGIN_NAME:bob"}, "message": _message(text)}
     doors.schedule(f"demo-{due:%H%M%S}", due, request)
-    return Sending("Schedule", f"at({due:%Y-%m-%dT%H:%M:%S})", text, due.timestamp())
+    how = f"at({due:%Y-%m-%dT%H:%M:%S}); MiniStack looks for due schedules every 10 s"
+    return Sending("Schedule", how, text, due.timestamp())
 
 
 def _show(sent: list[Sending], device: Device) -> None:

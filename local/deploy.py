@@ -45,7 +45,9 @@ def aws_session() -> boto3.Session:
 def deploy(endpoint: str, build: Path, log: Path) -> None:
     """Deploy the folder that `build` returned to the AWS endpoint; raises LocalError when SAM refuses."""
     template = ("--template-file", build / "template.yaml")
-    sam("deploy", *template, "--no-progressbar", log=log, env=environment(endpoint))
+    # SAM looks every 5 s whether it is done, unless told.
+    env = environment(endpoint) | {"SAM_CLI_POLL_DELAY": "0.5"}
+    sam("deploy", *template, "--no-progressbar", log=log, env=env)
     _mend_mappings(endpoint)
 
 

@@ -130,10 +130,11 @@ class LocalStack:
             "SCHEDULE_GROUP_NAME": self.outputs.ScheduleGroupName,
         }
 
-    def stop(self) -> None:
-        """End the servers and remove what they kept."""
+    def stop(self, *, keep_logs: bool = False) -> None:
+        """End the servers; remove what they kept, unless somebody is going to look into a failure."""
         self._end_servers()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if not keep_logs:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -141,10 +142,7 @@ class LocalStack:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.stop()
-        else:
-            self._end_servers()  # the logs stay, for whoever looks into the failure
+        self.stop(keep_logs=kind is not None)
 
     def _end_servers(self) -> None:
         while self.servers:

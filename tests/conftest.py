@@ -42,10 +42,11 @@ def sandbox_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[LocalStack]:
-    """Run the local stack, once for all tests of a run."""
-    with LocalStack.new("test", silent) as stack:
-        yield stack
+def stack(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
+    """Run the local stack, once for all tests of a run; its logs stay when one of them fails."""
+    stack = LocalStack.new("test", silent).start()
+    yield stack
+    stack.stop(keep_logs=bool(request.session.testsfailed))
 
 
 @pytest.fixture(scope="session")
