@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from kii_push.aws import secrets_manager
+from kii_push import aws
 from kii_push.errors import KiiUnreachable, LoginFailed
 from kii_push.secrets import Credentials, CredentialsSource
 from kii_push.tokens import LIFETIME, MARGIN, TokenSource
@@ -50,7 +50,7 @@ class Logins:
 @pytest.fixture
 def source() -> "Iterator[Callable[..., CredentialsSource]]":
     """Make a source of credentials that finds these client secrets, one for each look-up, and no more."""
-    with Stubber(client := secrets_manager()) as stubber:
+    with Stubber(client := aws.secrets_manager()) as stubber:
 
         def make(*client_secrets: str) -> CredentialsSource:
             for client_secret in client_secrets:

@@ -1,6 +1,7 @@
 """Put a push request on a queue: the push queue for another try, or the dead-letter queue with the reason."""
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from kii_push import aws
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 # Characters of an attribute; all attributes and the body together may have 1 MiB.
 _LONGEST = 1024
+# What SQS does not take in a text, such as the NUL in a field's name that a refusal quotes.
+_UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Seconds, SQS's own limit.
 _LONGEST_DELAY = 900
 
@@ -41,4 +44,4 @@ def enqueue(body: str, delay: int) -> None:
 
 
 def _string(value: str) -> "MessageAttributeValueTypeDef":
-    return {"DataType": "String", "StringValue": value}
+    return {"DataType": "String", "StringValue": _UNSENDABLE.sub("\ufffd", value)}
