@@ -5,7 +5,9 @@ from kii_push.client import KiiClient
 from kii_push.errors import Expired, LedgerError, PushError
 from kii_push.gate import Gate
 from kii_push.ledger import Claim, Ledger, Receipt
-from kii_push.request import PushRequest, UserTarget
+from kii_push.message import Message
+from kii_push.objects import Objects, Written
+from kii_push.request import BucketTarget, PushRequest, UserTarget
 
 
 class Delivery:
@@ -26,21 +28,23 @@ class Delivery:
         if isinstance(claim, Receipt):
             return claim
         try:
-            receipt = Receipt(self._send(request))
+            receipt = self._send(request)
         except PushError as error:
             self._settle(claim, error)
             raise
         self._settle(claim, receipt)
         return receipt
 
-    def _send(self, request: PushRequest) -> str | None:
+    def _send(self, request: PushRequest) -> Receipt:
         if request.expired():
             raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
         kii, target = self._kii, request.target
         message = preflight.checked(request.message, target, kii.app_id)
+        if isinstance(target, BucketTarget):
+            return Receipt(written=self._gate.send(lambda: _change(kii, target, message)))
         if isinstance(target, UserTarget):
-            return self._gate.send(lambda: kii.send_to_user(target.user, message))
-        return self._gate.send(lambda: kii.send_to_topic(target.topic, message, target.scope))
+            return Receipt(self._gate.send(lambda: kii.send_to_user(target.user, message)))
+        return Receipt(self._gate.send(lambda: kii.send_to_topic(target.topic, message, target.scope)))
 
     def _settle(self, claim: Claim, end: Receipt | PushError) -> None:
         """Record the end. When that fails the claim runs out and the push counts as `unknown`."""
@@ -48,6 +52,18 @@ class Delivery:
             self._ledger.settle(claim, end)
         except LedgerError as error:
             observability.failed(claim.push_id, error)
+
+
+def _change(kii: KiiClient, target: BucketTarget, value: Message) -> Written:
+    """Make the change of an object that Kii then pushes to the bucket's subscribers."""
+    objects = Objects(kii)
+    if target.object_id is None:
+        return objects.create(target.bucket, value, target.scope)
+    if target.operation == "delete":
+        objects.delete(target.bucket, target.object_id, target.scope)
+        return Written(created=False, object_id=target.object_id)
+    write = objects.replace if target.operation == "replace" else objects.update
+    return write(target.bucket, target.object_id, value, target.scope)
 
 
 def from_environment() -> Delivery:

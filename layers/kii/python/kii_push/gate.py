@@ -28,7 +28,7 @@ STATE_AGE = 1
 # Seconds that a push waits for room in the rate before it is given back.
 LONGEST_WAIT = 3
 
-type Send = Callable[[], str | None]
+type Send[T] = Callable[[], T]
 
 
 class Gate:
@@ -57,15 +57,15 @@ class Gate:
             on_circuit_open=_refuse,
         )(self._at_our_rate)
 
-    def send(self, send: Send) -> str | None:
+    def send[T](self, send: Send[T]) -> T:
         """Call `send` and return what it returns, unless the breaker is open or the rate is used up.
 
         Raises BreakerOpen, RateExceeded, LedgerError if the rate cannot be read, and what `send` raises.
         """
-        sent: str | None = self._guarded(send)
+        sent: T = self._guarded(send)
         return sent
 
-    def _at_our_rate(self, send: Send) -> str | None:
+    def _at_our_rate[T](self, send: Send[T]) -> T:
         deadline = time.monotonic() + LONGEST_WAIT
         while self._per_second and not self._take_place(int(time.time())):
             wait = math.ceil(time.time()) - time.time() + random.uniform(0, 0.2)  # noqa: S311 (no secret)
@@ -100,6 +100,6 @@ def from_environment() -> Gate:
     return Gate(aws.dynamodb(), os.environ["LEDGER_TABLE"], int(os.environ["PUSHES_PER_SECOND"]))
 
 
-def _refuse(_send: Send, *, circuit: "CircuitInfo") -> Any:
+def _refuse(_send: Send[Any], *, circuit: "CircuitInfo") -> Any:
     opened = circuit.opened_at or time.time()
     raise BreakerOpen(max(1, math.ceil(opened + RECOVERY - time.time())))

@@ -2,8 +2,8 @@
 
 An item's `pk` is `push#` and the push's ID. It holds no message text and no target: `fingerprint` is a hash
 of both, `outcome` is `in_flight` from the claim to the settlement. Attributes: `claim` (who holds it),
-`heldUntil` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID`, `errorCode`,
-`reason`, `updatedAt` (ISO 8601), `broadcast`, and `expires` (Unix seconds, the table's TTL).
+`heldUntil` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID` or `objectID`,
+`errorCode`, `reason`, `updatedAt` (ISO 8601), `broadcast`, and `expires` (Unix seconds, the table's TTL).
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws
 from kii_push.errors import IDConflict, InFlight, LedgerError, NoAnswer, Outcome, PushError
+from kii_push.objects import Written
 from kii_push.request import PushRequest
 
 if TYPE_CHECKING:
@@ -32,10 +33,14 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class Receipt:
-    """A push that Kii accepted: now, or `replayed` because it was sent earlier under the same ID."""
+    """A push that Kii accepted: now, or `replayed` because it was sent earlier under the same ID.
 
-    push_message_id: str | None
+    Kii's `pushMessageID`, or what it wrote, whose ID alone is kept for a replay; None if Kii did not say.
+    """
+
+    push_message_id: str | None = None
     replayed: bool = False
+    written: Written | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -60,6 +65,7 @@ class Entry:
     attempts: int
     updated_at: str
     push_message_id: str | None = None
+    object_id: str | None = None
     error_code: str | None = None
     reason: str | None = None
 
@@ -92,7 +98,10 @@ class Ledger:
         if held["fingerprint"]["S"] != fingerprint(request):
             raise IDConflict(f"the id {request.id} was used for another push")
         if outcome == Outcome.SENT:
-            return Receipt(_text(held, "pushMessageID"), replayed=True)
+            written = (
+                Written(created=False, object_id=_text(held, "objectID")) if "objectID" in held else None
+            )
+            return Receipt(_text(held, "pushMessageID"), replayed=True, written=written)
         left = int(held["heldUntil"]["N"]) - now
         if outcome == _IN_FLIGHT and left > 0:
             raise InFlight(f"the push {request.id} is being sent", retry_after=left)
@@ -106,11 +115,12 @@ class Ledger:
         """Record how the push ended; return False if the claim was no longer held."""
         values = {":outcome": {"S": str(end.outcome)}, ":now": _now()}
         changes = "SET outcome = :outcome, updatedAt = :now"
-        facts = (
-            {"pushMessageID": end.push_message_id}
-            if isinstance(end, Receipt)
-            else {"errorCode": end.error_code, "reason": end.reason}
-        )
+        facts: dict[str, str | None]
+        if isinstance(end, Receipt):
+            object_id = end.written.object_id if end.written else None
+            facts = {"pushMessageID": end.push_message_id, "objectID": object_id}
+        else:
+            facts = {"errorCode": end.error_code, "reason": end.reason}
         for name, value in facts.items():
             if value is not None:
                 changes += f", {name} = :{name}"
@@ -135,6 +145,7 @@ class Ledger:
             attempts=int(item["attempts"]["N"]),
             updated_at=item["updatedAt"]["S"],
             push_message_id=_text(item, "pushMessageID"),
+            object_id=_text(item, "objectID"),
             error_code=_text(item, "errorCode"),
             reason=_text(item, "reason"),
         )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, cast
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from kii_push import identifiers, message_shape, short_form, strict_json
@@ -15,30 +14,38 @@ from kii_push.errors import InvalidRequest, Violation
 from kii_push.identifiers import APP, Scope
 from kii_push.message import Message
 from kii_push.payload import NETWORKS, Network
+from kii_push.shape import convert
 
 # SQS keeps a message attribute, DynamoDB a key of this length with ease; printable ASCII survives a header.
 _PUSH_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 OnUnknown = Literal["hold", "resend"]
+Operation = Literal["create", "replace", "update", "delete"]
 
 
 class TargetShape(Struct, forbid_unknown_fields=True):
-    """`{"user"}`, or `{"topic"}` alone or with one of `group`, `user`, `thing`."""
+    """`{"user"}`, or `{"topic"}` or `{"bucket"}` alone or with one of `group`, `user`, `thing`."""
 
     user: str | UnsetType = UNSET
     topic: str | UnsetType = UNSET
+    bucket: str | UnsetType = UNSET
     group: str | UnsetType = UNSET
     thing: str | UnsetType = UNSET
 
 
 class RequestShape(Struct, forbid_unknown_fields=True, rename=message_shape.wire_name):
-    """The push request as it stands in JSON; `message` is Kii's body or the short form.
+    """The push request as it stands in JSON.
 
-    `broadcast` is the ID of the broadcast that the push is part of; the fan-out sets it.
+    `message` is Kii's body or the short form. A bucket's request has `object`, `objectID` and `operation`
+    instead, by default `create`, or `replace` if it has an `objectID`. `broadcast` is the ID of the broadcast
+    that the push is part of; the fan-out sets it.
     """
 
     target: TargetShape
-    message: dict[str, Any]
+    message: dict[str, Any] | UnsetType = UNSET
+    object: dict[str, Any] | UnsetType = UNSET
+    object_id: str | UnsetType = UNSET
+    operation: Operation | UnsetType = UNSET
     id: str | UnsetType = UNSET
     not_after: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
     on_unknown: OnUnknown = "hold"
@@ -61,11 +68,31 @@ class TopicTarget:
 
 
 @dataclass(frozen=True)
+class BucketTarget:
+    """Push to App: a change of an object, of which Kii tells the bucket's subscribers.
+
+    `create` without `object_id` leaves the ID to Kii; every other operation has one.
+    """
+
+    bucket: str
+    scope: Scope = APP
+    operation: Operation = "create"
+    object_id: str | None = None
+
+
+type Target = UserTarget | TopicTarget | BucketTarget
+
+
+@dataclass(frozen=True)
 class PushRequest:
-    """A push to be made. `message` is Kii's body, with its types checked but not yet its rules."""
+    """A push to be made.
+
+    `message` is Kii's body, with its types checked but not yet its rules. For a BucketTarget it is the
+    object, or the fields of it that `update` changes; empty for `delete`.
+    """
 
     id: str
-    target: UserTarget | TopicTarget
+    target: Target
     message: Message
     not_after: datetime | None = None
     on_unknown: OnUnknown = "hold"
@@ -86,11 +113,12 @@ def parse(text: str, *, default_id: str) -> PushRequest:
 
 def from_json(value: Any, *, default_id: str) -> PushRequest:
     """Return the push request in a decoded JSON `value`. Raises InvalidRequest as `parse` does."""
-    shape = _convert(value, RequestShape)
+    shape = convert(value, RequestShape)
+    target, message = _push(shape)
     return PushRequest(
         id=push_id(default_id if shape.id is UNSET else shape.id),
-        target=_target(shape.target),
-        message=_message(shape.message),
+        target=target,
+        message=message,
         not_after=None if shape.not_after is UNSET else shape.not_after,
         on_unknown=shape.on_unknown,
         broadcast=None if shape.broadcast is UNSET else shape.broadcast,
@@ -104,57 +132,76 @@ def push_id(value: str, field: str = "id") -> str:
     return value
 
 
+def _push(shape: RequestShape) -> tuple[Target, Message]:
+    """Return where the push goes and what it carries."""
+    if shape.target.bucket is not UNSET:
+        return _object_change(shape.target.bucket, shape)
+    for field in ("object", "object_id", "operation"):
+        if getattr(shape, field) is not UNSET:
+            raise InvalidRequest(Violation(message_shape.wire_name(field), "can be given for a bucket only"))
+    if shape.message is UNSET:
+        raise InvalidRequest(Violation("message", "must be given"))
+    return _target(shape.target), _message(shape.message)
+
+
 def _target(shape: TargetShape) -> UserTarget | TopicTarget:
+    if shape.topic is not UNSET:
+        topic = identifiers.topic_id(shape.topic, "target.topic")
+        return TopicTarget(topic, _scope(shape, "topic"))
+    if shape.user is UNSET or shape.group is not UNSET or shape.thing is not UNSET:
+        raise InvalidRequest(
+            Violation("target", "must name a user, or a topic or a bucket and at most one scope")
+        )
+    return UserTarget(identifiers.user(shape.user, "target.user"))
+
+
+def _object_change(bucket: str, shape: RequestShape) -> tuple[BucketTarget, Message]:
+    if shape.target.topic is not UNSET:
+        raise InvalidRequest(Violation("target", "names a topic and a bucket: give one"))
+    object_id = None if shape.object_id is UNSET else identifiers.object_id(shape.object_id, "objectID")
+    operation: Operation = "create" if object_id is None else "replace"
+    if shape.operation is not UNSET:
+        operation = shape.operation
+    for field, given, wanted in (
+        ("message", shape.message is not UNSET, False),
+        ("objectID", object_id is not None, operation != "create"),
+        ("object", shape.object is not UNSET, operation != "delete"),
+    ):
+        if given != wanted:
+            what = "must be given" if wanted else "cannot be given"
+            raise InvalidRequest(Violation(field, f"{what} to {operation} an object"))
+    target = BucketTarget(
+        identifiers.bucket_id(bucket, "target.bucket"), _scope(shape.target, "bucket"), operation, object_id
+    )
+    return target, {} if shape.object is UNSET else shape.object
+
+
+def _scope(shape: TargetShape, what: str) -> Scope:
+    """Return the scope of a topic or bucket."""
     scopes = cast(
         "dict[identifiers.ScopeType, str]",
         {name: value for name in ("group", "user", "thing") if (value := getattr(shape, name)) is not UNSET},
     )
-    if shape.topic is UNSET:
-        if set(scopes) != {"user"}:
-            raise InvalidRequest(Violation("target", "must name a user, or a topic and at most one scope"))
-        return UserTarget(identifiers.user(scopes["user"], "target.user"))
     if len(scopes) > 1:
         raise InvalidRequest(
-            Violation("target", f"names {len(scopes)} scopes for the topic ({', '.join(scopes)}): give one")
+            Violation("target", f"names {len(scopes)} scopes for the {what} ({', '.join(scopes)}): give one")
         )
-    topic = identifiers.topic_id(shape.topic, "target.topic")
     for type_, value in scopes.items():
-        return TopicTarget(topic, identifiers.scope(type_, value, f"target.{type_}"))
-    return TopicTarget(topic)
+        return identifiers.scope(type_, value, f"target.{type_}")
+    return APP
 
 
 def _message(value: dict[str, Any]) -> Message:
     if short_form.is_short(value):
-        short = _convert(value, short_form.ShortMessage, "message")
+        short = convert(value, short_form.ShortMessage, "message")
         return short_form.expand(short, _default_networks())
-    _convert(value, message_shape.Message, "message")
+    convert(value, message_shape.Message, "message")
     return value
 
 
 def _default_networks() -> tuple[Network, ...]:
     named = os.environ.get("KII_DEFAULT_NETWORKS", "fcm,apns").split(",")
     return tuple(network for network in NETWORKS if network in named)
-
-
-def _convert[T](value: Any, shape: type[T], prefix: str = "") -> T:
-    try:
-        return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(_violation(str(error), prefix)) from None
-
-
-def _violation(text: str, prefix: str) -> Violation:
-    """Turn msgspec's "what - at `$.path`" into the field's path and what is wrong with it."""
-    what, _, at = text.partition(" - at `$")
-    path = [part for part in (prefix, at.rstrip("`").lstrip(".")) if part]
-    named = re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", what)
-    if named:
-        path.append(named[2])
-        what = "is not a known field" if named[1] == "contains unknown" else "must be given"
-    elif what.startswith("Invalid enum value"):
-        # The value itself stays out of errors; the schema under docs/ lists what is possible.
-        what = "is not one of the possible values"
-    return Violation(".".join(path), what)
 
 
 def merged(body: Any, target: Mapping[str, str]) -> Any:

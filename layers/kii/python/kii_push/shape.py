@@ -1,0 +1,30 @@
+"""Give decoded JSON the shape of a struct, and say which field does not fit."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from kii_push.errors import InvalidRequest, Violation
+
+
+def convert[T](value: Any, shape: type[T], prefix: str = "") -> T:
+    """Return `value` as `shape`. Raises InvalidRequest naming the field, below `prefix` if there is one."""
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_violation(str(error), prefix)) from None
+
+
+def _violation(text: str, prefix: str) -> Violation:
+    """Turn msgspec's "what - at `$.path`" into the field's path and what is wrong with it."""
+    what, _, at = text.partition(" - at `$")
+    path = [part for part in (prefix, at.rstrip("`").lstrip(".")) if part]
+    named = re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", what)
+    if named:
+        path.append(named[2])
+        what = "is not a known field" if named[1] == "contains unknown" else "must be given"
+    elif what.startswith("Invalid enum value"):
+        # The value itself stays out of errors; the schema under docs/ lists what is possible.
+        what = "is not one of the possible values"
+    return Violation(".".join(path), what)
