@@ -75,7 +75,7 @@ class KiiClient:
     ) -> None:
         self._credentials = credentials
         self._http = http
-        self._tokens = TokenSource(credentials, self.mint_token)
+        self._tokens = TokenSource(credentials, self.mint_token, clock)
         self._clock = clock
         self._sleep = sleep
 
