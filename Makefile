@@ -98,10 +98,10 @@ $(UV): requirements/uv.txt
 .tools/runtime/.ready: NAME := the Lambda runtime
 .tools/runtime/.ready: requirements/runtime.txt
 $(READY): .python-version $(UV)
-	@echo "  set up $(NAME) ..."
-	@$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" $(@D)
-	@$(UV) pip sync --quiet --python $(@D) --require-hashes $(filter %.txt,$^)
-	@touch $@
+	@printf '  set up $(NAME) ... '; start=$$(date +%s) && \
+	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" $(@D) && \
+	$(UV) pip sync --quiet --python $(@D) --require-hashes $(filter %.txt,$^) && \
+	touch $@ && echo "$$(($$(date +%s) - start)) s"
 
 .PHONY: lock
 lock: $(UV) ## Refresh the hashed requirements files

@@ -80,5 +80,6 @@ def _show(sent: list[Sending], device: Device) -> None:
             raise LocalError(
                 f"The {each.door} push ({each.how}) did not reach the device within {PATIENCE:.0f} s."
             )
-        console.print(Text(f"  {each.door:<9} {each.how}"))
-        console.print(Text.assemble("  ", (f"{arrived.at - each.due:7.2f} s", "bold"), f"   {each.text!r}"))
+        after = f"{arrived.at - each.due:5.2f} s"
+        console.print(Text.assemble("  ", (f"{each.door:<8}", "bold"), f" {after}   {each.text}"))
+        console.print(Text(f"{'':20} {each.how}", style="dim"))
