@@ -51,7 +51,7 @@ class Delivery:
         try:
             self._ledger.settle(claim, end)
         except LedgerError as error:
-            observability.failed(claim.push_id, error)
+            observability.unsettled(claim.push_id, end.outcome, error)
 
 
 def _change(kii: KiiClient, target: BucketTarget, value: Message) -> Written:

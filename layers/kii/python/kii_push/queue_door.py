@@ -49,7 +49,7 @@ def settle_batch(
         for each in settled:
             observability.count(each.outcome)
     for some in batched(back, _BATCH, strict=False):
-        _postpone(some)
+        postpone(some)
     return [each.record["messageId"] for each in back]
 
 
@@ -83,7 +83,7 @@ def _settle_lane(
     return done, []
 
 
-def _postpone(back: Sequence[Back]) -> None:
+def postpone(back: Sequence[Back]) -> None:
     """Let each message stay hidden for its delay; if that fails it comes back after the queue's own."""
     try:
         answer = aws.sqs().change_message_visibility_batch(

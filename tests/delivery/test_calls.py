@@ -1,0 +1,71 @@
+"""The count of the month's calls of Kii."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from kii_push import calls
+from kii_push.calls import CallCounter
+from kii_push.client import KiiClient, http_client
+from kii_push.observability import metrics
+from kii_push.secrets import CredentialsSource
+from tests.delivery.conftest import Kii, Secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def counted(dynamodb: "DynamoDBClient", table: str) -> int:
+    month = datetime.now(UTC).strftime("%Y-%m")
+    item = dynamodb.get_item(TableName=table, Key={"pk": {"S": f"calls#{month}"}}).get("Item")
+    return int(item["calls"]["N"]) if item else 0
+
+
+def test_every_request_counts_the_login_too(dynamodb: "DynamoDBClient", table: str, kii: Kii) -> None:
+    counter = CallCounter(dynamodb, table)
+    http = http_client(httpx.MockTransport(kii), on_request=counter)
+    client = KiiClient(CredentialsSource("secret", Secret()), http)  # type: ignore[arg-type]
+    client.send_to_user("u-2", {})
+    client.send_to_user("u-2", {})
+    counter.write()
+    assert counted(dynamodb, table) == 3
+    assert "calls_this_month" in str(metrics.metric_set)
+
+
+def test_a_busy_environment_writes_every_ten_calls(dynamodb: "DynamoDBClient", table: str) -> None:
+    counter = CallCounter(dynamodb, table)
+    asked = httpx.Request("GET", "https://kii.test")
+    for expected in [1, *[1] * 9, 11]:
+        counter(asked)
+        counter.write()
+        assert counted(dynamodb, table) == expected
+
+
+def test_a_minute_is_long_enough(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = CallCounter(dynamodb, table)
+    monkeypatch.setattr(calls, "_SECONDS", 0)
+    for expected in (1, 2):
+        counter(httpx.Request("GET", "https://kii.test"))
+        counter.write()
+        assert counted(dynamodb, table) == expected
+
+
+def test_nothing_counted_writes_nothing(dynamodb: "DynamoDBClient", table: str) -> None:
+    CallCounter(dynamodb, table).write()
+    assert counted(dynamodb, table) == 0
+
+
+def test_a_count_that_cannot_be_written_is_kept(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = CallCounter(dynamodb, "missing")
+    counter(httpx.Request("GET", "https://kii.test"))
+    counter.write()
+    monkeypatch.setattr(counter, "_table", table)
+    monkeypatch.setattr(calls, "_SECONDS", 0)
+    counter.write()
+    assert counted(dynamodb, table) == 1

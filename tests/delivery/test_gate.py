@@ -1,0 +1,106 @@
+"""The gate in front of Kii: one breaker and one rate for all environments."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from aws_lambda_powertools.utilities.circuit_breaker import base
+
+from kii_push import aws, gate
+from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests, kii_error
+from kii_push.gate import Gate, from_environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def refused() -> str:
+    raise kii_error(429, None)
+
+
+def sent() -> str:
+    return "m-1"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what Powertools counted for the tests before, in this process."""
+    for counters in ("_LOCAL_FAILURES", "_LOCAL_SUCCESSES", "_LAST_OBSERVED_STATE"):
+        monkeypatch.setattr(base, counters, {})
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_one_429_stops_every_environment_until_a_probe_succeeds(
+    dynamodb: "DynamoDBClient", table: str
+) -> None:
+    here, elsewhere = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        here.send(refused)
+    for each in (here, elsewhere):
+        with pytest.raises(BreakerOpen) as caught:
+            each.send(sent)
+        assert caught.value.retry_after == 1
+    time.sleep(2)
+    assert elsewhere.send(sent) == "m-1"
+    time.sleep(1.1)  # as old as the state that `here` may still go by
+    assert here.send(sent) == "m-1"
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_a_probe_that_is_refused_opens_the_breaker_again(dynamodb: "DynamoDBClient", table: str) -> None:
+    one = Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    time.sleep(2)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    with pytest.raises(BreakerOpen):
+        one.send(sent)
+
+
+def test_other_errors_leave_the_breaker_closed(dynamodb: "DynamoDBClient", table: str) -> None:
+    one = Gate(dynamodb, table, 0)
+
+    def fail() -> str:
+        raise kii_error(503, None)
+
+    for _ in range(10):
+        with pytest.raises(KiiError):
+            one.send(fail)
+    assert one.send(sent) == "m-1"
+
+
+def test_the_rate_is_shared(dynamodb: "DynamoDBClient", table: str) -> None:
+    gates = [Gate(dynamodb, table, 5), Gate(dynamodb, table, 5)]
+    with ThreadPoolExecutor(12) as threads:
+        went = list(threads.map(lambda number: (gates[number % 2].send(sent), int(time.time())), range(12)))
+    assert len(went) == 12
+    counts = [int(item["used"]["N"]) for item in dynamodb.scan(TableName=table)["Items"] if "used" in item]
+    assert sum(counts) == 12
+    assert max(counts) <= 5
+
+
+def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "LONGEST_WAIT", 0)
+    one = Gate(dynamodb, table, 1)
+    with ThreadPoolExecutor(4) as threads:
+        tries = [threads.submit(one.send, sent) for _ in range(4)]
+    errors = [error for each in tries if (error := each.exception())]
+    assert errors
+    assert all(isinstance(error, RateExceeded) and error.retry_after == 1 for error in errors)
+
+
+def test_a_rate_that_cannot_be_read_lets_nothing_through(dynamodb: "DynamoDBClient") -> None:
+    with pytest.raises(LedgerError):
+        Gate(dynamodb, "missing", 5).send(sent)
+
+
+def test_the_environment_names_table_and_rate(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_TABLE", table)
+    monkeypatch.setenv("PUSHES_PER_SECOND", "7")
+    assert from_environment().send(sent) == "m-1"
+    used = [item["used"]["N"] for item in aws.dynamodb().scan(TableName=table)["Items"] if "used" in item]
+    assert used == ["1"]

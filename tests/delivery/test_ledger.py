@@ -1,0 +1,198 @@
+"""The ledger on a real table: who may send, what is remembered, what is not."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kii_push import aws
+from kii_push.errors import (
+    IDConflict,
+    InFlight,
+    KiiError,
+    KiiUnreachable,
+    LedgerError,
+    NoAnswer,
+    Outcome,
+    PushError,
+)
+from kii_push.ledger import Claim, Entry, Ledger, Receipt, from_environment
+from tests.delivery.conftest import push
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def claimed(ledger: Ledger, **more: object) -> Claim:
+    claim = ledger.claim(push(**more))  # type: ignore[arg-type]
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def test_a_push_that_was_sent_is_answered_from_the_ledger(ledger: Ledger) -> None:
+    assert ledger.settle(claimed(ledger), Receipt("m-1"))
+    again = ledger.claim(push())
+    assert again == Receipt("m-1", replayed=True)
+    assert again.outcome == Outcome.DUPLICATE
+
+
+def test_a_sent_push_without_a_readable_message_id_is_still_sent(ledger: Ledger) -> None:
+    ledger.settle(claimed(ledger), Receipt(None))
+    assert ledger.claim(push()) == Receipt(None, replayed=True)
+
+
+def test_fifty_threads_with_one_id_get_one_claim(ledger: Ledger) -> None:
+    start = threading.Barrier(50)
+
+    def take(_: int) -> str:
+        start.wait()
+        try:
+            return type(ledger.claim(push())).__name__
+        except InFlight as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(50) as threads:
+        got = list(threads.map(take, range(50)))
+    assert sorted(got) == ["Claim"] + ["InFlight"] * 49
+
+
+@pytest.mark.parametrize("error", [KiiUnreachable("no"), KiiError(404, "TOPIC_NOT_FOUND")])
+def test_what_kii_never_accepted_may_be_tried_again(ledger: Ledger, error: PushError) -> None:
+    ledger.settle(claimed(ledger), error)
+    claimed(ledger)
+    entry = ledger.find("p-1")
+    assert entry
+    assert (entry.outcome, entry.attempts, entry.reason) == (None, 2, None)
+
+
+def test_an_unknown_push_is_held(ledger: Ledger) -> None:
+    ledger.settle(claimed(ledger), NoAnswer("timeout"))
+    with pytest.raises(NoAnswer, match="may have reached Kii"):
+        ledger.claim(push())
+
+
+def test_an_unknown_push_is_sent_again_when_asked_for(ledger: Ledger) -> None:
+    ledger.settle(claimed(ledger), NoAnswer("timeout"))
+    claimed(ledger, onUnknown="resend")
+
+
+def test_the_claim_of_a_dead_sender_counts_as_unknown(table: str, dynamodb: "DynamoDBClient") -> None:
+    ledger = Ledger(dynamodb, table, in_flight=0, days=30)
+    dead = claimed(ledger)
+    assert ledger.find("p-1") == entry_of(ledger, Outcome.UNKNOWN)
+    with pytest.raises(NoAnswer):
+        ledger.claim(push())
+    assert not ledger.settle(dead, Receipt("late")), "a sender that comes back late changes nothing"
+    found = ledger.find("p-1")
+    assert found
+    assert found.outcome == Outcome.UNKNOWN
+    claimed(ledger, onUnknown="resend")
+
+
+def test_resending_takes_over_the_claim_of_a_dead_sender(table: str, dynamodb: "DynamoDBClient") -> None:
+    ledger = Ledger(dynamodb, table, in_flight=0, days=30)
+    claimed(ledger)
+    claimed(ledger, onUnknown="resend")
+
+
+def entry_of(ledger: Ledger, outcome: Outcome) -> Entry:
+    found = ledger.find("p-1")
+    assert found
+    return Entry(found.id, outcome, found.attempts, found.updated_at)
+
+
+def test_in_flight_says_when_to_come_back(ledger: Ledger) -> None:
+    claimed(ledger)
+    with pytest.raises(InFlight) as caught:
+        ledger.claim(push(onUnknown="resend"))
+    assert caught.value.retry_after
+    assert 950 <= caught.value.retry_after <= 960
+
+
+@pytest.mark.parametrize(
+    "more", [{"text": "other"}, {"target": {"user": "u-3"}}, {"target": {"topic": "news"}}]
+)
+def test_an_id_serves_one_push(ledger: Ledger, more: dict[str, object]) -> None:
+    ledger.settle(claimed(ledger), Receipt("m-1"))
+    with pytest.raises(IDConflict, match="p-1"):
+        ledger.claim(push(**more))  # type: ignore[arg-type]
+
+
+def test_the_id_of_a_rejected_push_may_serve_the_corrected_one(ledger: Ledger) -> None:
+    ledger.settle(claimed(ledger), KiiError(400, "INVALID_INPUT_DATA"))
+    claimed(ledger, text="corrected")
+
+
+def test_how_a_push_is_to_be_handled_is_not_what_it_says(ledger: Ledger) -> None:
+    ledger.settle(claimed(ledger), Receipt("m-1"))
+    replay = ledger.claim(push(onUnknown="resend", notAfter="2030-01-01T00:00:00Z"))
+    assert isinstance(replay, Receipt)
+
+
+def test_the_table_holds_neither_text_nor_target(
+    ledger: Ledger, dynamodb: "DynamoDBClient", table: str
+) -> None:
+    ledger.settle(
+        claimed(ledger, text="secret words", target={"user": "EMAIL:bob@example.com"}), Receipt("m-1")
+    )
+    stored = str(dynamodb.scan(TableName=table)["Items"])
+    assert "secret words" not in stored
+    assert "bob" not in stored
+
+
+def test_outcomes_are_forgotten_after_the_days_given(
+    ledger: Ledger, dynamodb: "DynamoDBClient", table: str
+) -> None:
+    claimed(ledger)
+    (item,) = dynamodb.scan(TableName=table)["Items"]
+    assert int(item["expires"]["N"]) == pytest.approx(time.time() + 30 * 86_400, abs=10)
+
+
+def test_find_tells_a_push_in_flight_from_a_settled_and_an_unheard_one(ledger: Ledger) -> None:
+    assert ledger.find("p-1") is None
+    claim = claimed(ledger)
+    found = ledger.find("p-1")
+    assert found
+    assert found.outcome is None
+    ledger.settle(claim, KiiError(404, "USER_NOT_FOUND"))
+    found = ledger.find("p-1")
+    assert found
+    assert (found.outcome, found.error_code) == (Outcome.REJECTED, "USER_NOT_FOUND")
+
+
+def test_a_push_of_a_broadcast_can_be_counted(ledger: Ledger, dynamodb: "DynamoDBClient", table: str) -> None:
+    ledger.settle(claimed(ledger, broadcast="b-1"), Receipt("m-1"))
+    counted = dynamodb.query(
+        TableName=table,
+        IndexName="broadcast",
+        KeyConditionExpression="broadcast = :b AND outcome = :sent",
+        ExpressionAttributeValues={":b": {"S": "b-1"}, ":sent": {"S": "sent"}},
+        Select="COUNT",
+    )
+    assert counted["Count"] == 1
+
+
+def test_no_table_is_a_ledger_error(dynamodb: "DynamoDBClient") -> None:
+    with pytest.raises(LedgerError, match="ResourceNotFoundException"):
+        Ledger(dynamodb, "missing", in_flight=960, days=30).claim(push())
+
+
+def test_no_connection_is_a_ledger_error(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    aws.dynamodb.cache_clear()
+    with pytest.raises(LedgerError, match="EndpointConnectionError"):
+        Ledger(aws.dynamodb(), table, in_flight=960, days=30).find("p-1")
+
+
+def test_the_environment_names_table_and_times(
+    monkeypatch: pytest.MonkeyPatch, table: str, dynamodb: "DynamoDBClient"
+) -> None:
+    monkeypatch.setenv("LEDGER_TABLE", table)
+    monkeypatch.setenv("IN_FLIGHT_SECONDS", "100")
+    monkeypatch.setenv("LEDGER_DAYS", "20")
+    ledger = from_environment()
+    claimed(ledger)
+    (item,) = dynamodb.scan(TableName=table)["Items"]
+    assert int(item["heldUntil"]["N"]) == pytest.approx(time.time() + 100, abs=5)
