@@ -76,8 +76,8 @@ def _port(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="A local stand-in for Kii: its REST API below /api, an MQTT broker for devices, and a console"
-        " at /. Everything listens on 127.0.0.1. A port of 0 means any free one.",
+        description="A local stand-in for Kii: its REST API below /api, an MQTT broker, a console at /."
+        " Everything listens on 127.0.0.1. A port of 0 means any free one.",
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -19,28 +19,29 @@ BUCKET_VERBS = (
 OBJECT_VERBS = ("READ_EXISTING_OBJECT", "WRITE_EXISTING_OBJECT")
 
 
-def allowed(store: Store, principal: Principal, verb: str, *resources: str) -> bool:
-    """Whether the caller, by himself, by a group of his or by anybody's right, may do `verb` to a resource."""
+def allowed(store: Store, principal: Principal, verb: str, resource: str) -> bool:
+    """Whether the caller, for himself, by a group of his or as anybody may, can do `verb` to a resource."""
     if principal.is_admin:
         return True
+    rows = store.all("SELECT subject FROM acl WHERE resource = ? AND verb = ?", resource, verb)
+    granted = {row["subject"] for row in rows}
     subjects = {ANONYMOUS, principal.subject}
     if principal.kind != "anonymous":
         subjects.add(ANY_AUTHENTICATED)
-    for resource in resources:
-        granted = {
-            row["subject"]
-            for row in store.all("SELECT subject FROM acl WHERE resource = ? AND verb = ?", resource, verb)
-        }
-        if granted & subjects:
-            return True
-        if principal.kind == "user" and granted & _groups(store, principal):
-            return True
-    return False
+    if granted & subjects:
+        return True
+    return principal.kind == "user" and bool(granted & _groups(store, principal))
 
 
-def demand(store: Store, principal: Principal, verb: str, *resources: str) -> None:
-    """Raise UNAUTHORIZED unless the caller may do `verb` to one of the resources."""
-    if not allowed(store, principal, verb, *resources):
+def demand(store: Store, principal: Principal, verb: str, resource: str) -> None:
+    """Raise UNAUTHORIZED unless the caller may do `verb` to the resource."""
+    if not allowed(store, principal, verb, resource):
+        raise errors.unauthorized(principal)
+
+
+def demand_any(store: Store, principal: Principal, *rights: tuple[str, str]) -> None:
+    """Raise UNAUTHORIZED unless the caller has one of the rights, each a verb and a resource."""
+    if not any(allowed(store, principal, verb, resource) for verb, resource in rights):
         raise errors.unauthorized(principal)
 
 
@@ -70,13 +71,6 @@ def grant(store: Store, resource: str, verbs: Iterable[str], subjects: Iterable[
     for verb in verbs:
         for subject in subjects:
             store.run("INSERT OR IGNORE INTO acl VALUES (?, ?, ?)", resource, verb, subject)
-
-
-def forget(store: Store, resource: str) -> None:
-    """Delete the ACLs of a resource and of everything below it."""
-    store.run(
-        "DELETE FROM acl WHERE resource = ?1 OR (resource > ?1 || '/' AND resource < ?1 || '0')", resource
-    )
 
 
 def scope_defaults(store: Store, scope: Scope) -> None:

@@ -6,7 +6,21 @@ from starlette.types import Receive, Scope, Send
 from sandbox import control
 from sandbox.core import Sandbox
 from sandbox.gateway import Gateway
-from sandbox.routes import installations, messages, oauth2, subscriptions, topics
+from sandbox.routes import (
+    acl,
+    buckets,
+    groups,
+    installations,
+    messages,
+    oauth2,
+    object_bodies,
+    objects,
+    payloads,
+    subscriptions,
+    things,
+    topics,
+    users,
+)
 
 # Sends first: the hottest paths are found soonest.
 ROUTES: list[BaseRoute] = [
@@ -15,6 +29,14 @@ ROUTES: list[BaseRoute] = [
     *installations.ROUTES,
     *subscriptions.ROUTES,
     *topics.ROUTES,
+    *objects.ROUTES,
+    *object_bodies.ROUTES,
+    *buckets.ROUTES,
+    *acl.ROUTES,
+    *users.ROUTES,
+    *groups.ROUTES,
+    *things.ROUTES,
+    *payloads.ROUTES,
 ]
 
 

@@ -1,6 +1,5 @@
-"""The control calls at `/_sandbox` and the console at `/`: outside of Kii's own paths, for this machine only."""
+"""The control calls at `/_sandbox` and the console at `/`, outside of Kii's own paths."""
 
-import ipaddress
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,27 +10,25 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from sandbox import bundle
 from sandbox.core import Sandbox
 from sandbox.delivery import entry
 from sandbox.faults import Rule
+from sandbox.local_only import LocalOnly
 from sandbox.routes.installations import record
 
 CONSOLE = Path(__file__).parent / "console"
-HEARTBEAT_SECONDS = 15
 
-_PAGE_HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-        b" base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-cache"),
-)
+_DEVICES = """
+    SELECT i.*, e.topic, coalesce(u.login_name, u.email, u.phone, t.vendor_thing_id) AS owner_name
+    FROM installations i
+    LEFT JOIN endpoints e USING (installation_id)
+    LEFT JOIN users u ON u.app_id = i.app_id AND i.owner LIKE 'UserID:%' AND u.user_id = substr(i.owner, 8)
+    LEFT JOIN things t ON t.app_id = i.app_id AND i.owner LIKE 'ThingID:%' AND t.thing_id = substr(i.owner, 9)
+    ORDER BY i.created
+"""
 
 
 class ClockChange(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -72,48 +69,7 @@ def application(sandbox: Sandbox) -> ASGIApp:
         msgspec.MsgspecError: _bad_body,
         UnicodeError: _bad_body,
     }
-    return _LocalOnly(Starlette(routes=routes, exception_handlers=handlers))
-
-
-class _LocalOnly:
-    """Refuses callers from other machines and pages from other sites; adds the headers that pages need."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
-        if request.client is None or not _is_loopback(request.client.host):
-            await _json({"error": "this is for callers on the sandbox's own machine only"}, 403)(
-                scope, receive, send
-            )
-            return
-        host = request.headers.get("host", "")
-        if not _is_loopback(request.url.hostname or "") or request.headers.get(
-            "origin", f"http://{host}"
-        ) not in (
-            f"http://{host}",
-            f"https://{host}",
-        ):
-            await _json({"error": "this is for the sandbox's own pages only"}, 403)(scope, receive, send)
-            return
-
-        async def adding(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_PAGE_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, adding)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return LocalOnly(Starlette(routes=routes, exception_handlers=handlers))
 
 
 def _json(body: object, status: int = 200) -> Response:
@@ -140,7 +96,7 @@ class _Calls:
         self._sandbox = sandbox
 
     async def health(self, _request: Request) -> Response:
-        """200 once the REST API and the broker are ready."""
+        """Answer 200 once the REST API and the broker are ready."""
         if not self._sandbox.ready:
             return _json({"status": "starting"}, 503)
         ports = self._sandbox.broker.ports
@@ -152,7 +108,7 @@ class _Calls:
         )
 
     async def deliveries(self, request: Request) -> Response:
-        """What each device was sent, newest last; each filter that is given applies, `last` the newest so many."""
+        """Return what each device was sent, newest last; given filters apply, `last` so many."""
         query = request.query_params
         conditions = ["seq > ?"]
         values: list[str | int] = [_number(request, "after", 0)]
@@ -169,20 +125,19 @@ class _Calls:
         return _json({"deliveries": [entry(row) for row in reversed(self._sandbox.store.all(sql, *values))]})
 
     async def requests(self, request: Request) -> Response:
-        """Requests that reached the REST API; status is null for one that got no answer."""
+        """Return the requests that reached the REST API; status is null for one that got no answer."""
         after = _number(request, "after", 0)
         return _json({"requests": [each for each in self._sandbox.requests.entries if each["seq"] > after]})
 
     async def devices(self, _request: Request) -> Response:
-        """Every installation, with its owner and, for MQTT, whether it is connected now."""
+        """Return every installation, with its owner and, for MQTT, whether it is connected."""
         online = await self._sandbox.broker.online()
-        rows = self._sandbox.store.all(
-            "SELECT i.*, e.topic FROM installations i LEFT JOIN endpoints e USING (installation_id) ORDER BY created"
-        )
+        rows = self._sandbox.store.all(_DEVICES)
         devices = [
             {
                 "appID": row["app_id"],
                 **record(row),
+                "ownerName": row["owner_name"],
                 "online": row["topic"] in online if row["topic"] else None,
             }
             for row in rows
@@ -190,7 +145,7 @@ class _Calls:
         return _json({"devices": devices})
 
     async def events(self, _request: Request) -> Response:
-        """A stream of server-sent events: `delivery`, `device` (look at /devices again) and `reset`."""
+        """Stream server-sent events: `delivery`, `device` (look at /devices again) and `reset`."""
 
         async def stream() -> AsyncIterator[bytes]:
             yield b": listening\n\n"
@@ -200,7 +155,7 @@ class _Calls:
         return StreamingResponse(stream(), media_type="text/event-stream")
 
     async def get_faults(self, _request: Request) -> Response:
-        """The rules in force, with the times they have left."""
+        """Return the rules in force, with the times they have left."""
         return _json(self._sandbox.faults.rules)
 
     async def put_faults(self, request: Request) -> Response:
@@ -209,7 +164,7 @@ class _Calls:
         return Response(status_code=204)
 
     async def get_clock(self, _request: Request) -> Response:
-        """The sandbox's time and how far it is ahead of the machine's, in milliseconds."""
+        """Return the sandbox's time and how far it is ahead of the machine's, in milliseconds."""
         clock = self._sandbox.clock
         return _json({"now": clock.now_ms(), "offsetMs": clock.offset_ms})
 
@@ -231,7 +186,7 @@ class _Calls:
         return Response(status_code=204)
 
     async def get_bundle(self, _request: Request) -> Response:
-        """The base URL that `/_sandbox/send` sends to."""
+        """Return the base URL that `/_sandbox/send` sends to."""
         return _json({"url": self._sandbox.bundle_url})
 
     async def put_bundle(self, request: Request) -> Response:

@@ -1,10 +1,11 @@
-"""Fan-out: which installations a message or event reaches, what each network carries, and the log of it all."""
+"""Fan-out: which installations a message or event reaches, what each is handed, and the log of it all."""
 
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,25 +19,36 @@ from sandbox.payloads import BucketEvent, Context, Network
 from sandbox.store import Store
 
 LOG_KEPT = 200_000
+LARGEST_APNS = 2048  # bytes; above, the payload is kept for the device to fetch (policy `largeApns`)
 
 _COLUMNS = "i.installation_id, i.device_type, i.owner, i.development, e.username, e.topic, e.expires"
-_OWNED_BY = f"""
+_OWNED = f"""
     SELECT {_COLUMNS} FROM installations i LEFT JOIN endpoints e USING (installation_id)
     WHERE i.app_id = ? AND i.owner = ?
-"""  # noqa: S608 (our names)
+"""  # noqa: S608 (our columns)
 _SUBSCRIBED = f"""
     SELECT {_COLUMNS} FROM subscriptions s
     JOIN installations i ON i.app_id = ? AND i.owner = s.subject
     LEFT JOIN endpoints e USING (installation_id)
     WHERE s.resource = ?
-"""  # noqa: S608 (our names)
+"""  # noqa: S608 (our columns)
 
-_NETWORK_OF_DEVICE: dict[str, tuple[Network, ...]] = {
+_NETWORKS_OF_DEVICE: dict[str, tuple[Network, ...]] = {
     "ANDROID": ("fcm", "gcm"),  # FCM wins when both are enabled
     "IOS": ("apns",),
     "JPUSH": ("jpush",),
     "MQTT": ("mqtt",),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """What all deliveries of one push have in common. `at` is in Unix milliseconds."""
+
+    app_id: str
+    feature: Literal["direct", "topic", "bucket"]
+    at: int
+    id: str
 
 
 class Delivery:
@@ -54,77 +66,79 @@ class Delivery:
 
         Returns the pushMessageID and what is left to do once the log entries are committed.
         """
-        return self._explicit(message, context, "direct", self._store.all(_OWNED_BY, context.app_id, owner))
+        push = self._push(context.app_id, "direct")
+        return push.id, self._explicit(push, message, context, self._store.all(_OWNED, push.app_id, owner))
 
     def to_topic(self, message: Mapping[str, Any], context: Context, topic: str) -> tuple[str, list[Effect]]:
         """Send an explicit message to the installations of all subscribers of `topic`, a resource."""
-        return self._explicit(message, context, "topic", self._store.all(_SUBSCRIBED, context.app_id, topic))
+        push = self._push(context.app_id, "topic")
+        found = self._store.all(_SUBSCRIBED, push.app_id, topic)
+        return push.id, self._explicit(push, message, context, found)
 
     def to_bucket(self, event: BucketEvent, bucket: str) -> list[Effect]:
         """Send an event to the installations of all subscribers of `bucket`, a resource."""
         found = self._store.all(_SUBSCRIBED, event.app_id, bucket)
-        targets = [(row, _NETWORK_OF_DEVICE[row["device_type"]][0]) for row in found]
-        return self._carry(
-            event.app_id, uuid.uuid4().hex, "bucket", targets, lambda network: payloads.event(event, network)
-        )
+        targets = [(row, _NETWORKS_OF_DEVICE[row["device_type"]][0]) for row in found]
+        return self._carry(self._push(event.app_id, "bucket"), targets, partial(payloads.event, event))
+
+    def _push(self, app_id: str, feature: Literal["direct", "topic", "bucket"]) -> _Push:
+        return _Push(app_id, feature, self._clock.now_ms(), uuid.uuid4().hex)
 
     def _explicit(
-        self, message: Mapping[str, Any], context: Context, feature: str, found: list[sqlite3.Row]
-    ) -> tuple[str, list[Effect]]:
-        push_message_id = uuid.uuid4().hex
+        self, push: _Push, message: Mapping[str, Any], context: Context, found: list[sqlite3.Row]
+    ) -> list[Effect]:
         targets = []
         for row in found:
             network = _network(message, row["device_type"])
             wanted = message.get("sendToDevelopment" if row["development"] else "sendToProduction", True)
             if network is not None and wanted:
                 targets.append((row, network))
-        effects = self._carry(
-            context.app_id,
-            push_message_id,
-            feature,
-            targets,
-            lambda network: payloads.explicit(message, network, context),
-        )
-        return push_message_id, effects
+        return self._carry(push, targets, lambda network: payloads.explicit(message, network, context))
 
     def _carry(
         self,
-        app_id: str,
-        push_message_id: str,
-        feature: str,
+        push: _Push,
         targets: Iterable[tuple[sqlite3.Row, Network]],
         build: Callable[[Network], payloads.Json],
     ) -> list[Effect]:
-        now = self._clock.now_ms()
         built: dict[Network, bytes] = {}
         effects: list[Effect] = []
         for row, network in targets:
-            if row["expires"] is not None and row["expires"] <= now:
+            if row["expires"] is not None and row["expires"] <= push.at:
                 effects.append(partial(self._devices.drop, row["username"]))
                 continue
             if network not in built:
                 built[network] = payloads.encode(build(network))
             payload = built[network]
-            seq = self._log(now, push_message_id, app_id, row, feature, payload)
+            if network == "apns" and len(payload) > LARGEST_APNS and row["owner"].startswith("UserID:"):
+                payload = self._kept(push.app_id, row["owner"], payload)
+            seq = self._log(push, row, payload)
             if row["topic"] is not None:
                 effects.append(partial(self._broker.publish, row["topic"], payload))
             if self._hub:
                 effects.append(partial(self._announce, seq))
         return effects
 
-    def _log(
-        self, now: int, push_message_id: str, app_id: str, row: sqlite3.Row, feature: str, payload: bytes
-    ) -> int:
+    def _kept(self, app_id: str, owner: str, payload: bytes) -> bytes:
+        """Keep a payload that is too large; return the one that tells the device to fetch it."""
+        payload_id = uuid.uuid4().hex
+        user_id = owner.removeprefix("UserID:")
+        self._store.run(
+            "INSERT INTO payloads VALUES (?, ?, ?, ?)", app_id, user_id, payload_id, payload.decode()
+        )
+        return payloads.encode({"aps": {"content-available": 1}, "payloadID": payload_id})
+
+    def _log(self, push: _Push, row: sqlite3.Row, payload: bytes) -> int:
         seq = self._store.insert(
-            "INSERT INTO deliveries (at, push_message_id, app_id, installation_id, device_type, owner, feature,"
-            " payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            now,
-            push_message_id,
-            app_id,
+            "INSERT INTO deliveries (at, push_message_id, app_id, installation_id, device_type, owner,"
+            " feature, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            push.at,
+            push.id,
+            push.app_id,
             row["installation_id"],
             row["device_type"],
             row["owner"],
-            feature,
+            push.feature,
             payload.decode(),
         )
         if seq % 1000 == 0:
@@ -160,7 +174,7 @@ def owner_fields(subject: str) -> dict[str, str]:
 
 def _network(message: Mapping[str, Any], device_type: str) -> Network | None:
     """Return the enabled network that reaches the device, None when none does or it is a dry run."""
-    for network in _NETWORK_OF_DEVICE[device_type]:
+    for network in _NETWORKS_OF_DEVICE[device_type]:
         block = message.get(network)
         if block is not None and block.get("enabled"):
             return None if block.get("dryRun") else network

@@ -1,4 +1,4 @@
-"""MQTT endpoints: the credentials and topic of each MQTT installation, and the broker's knowledge of them (7.3)."""
+"""MQTT endpoints: each MQTT installation's credentials and topic, and its account on the broker (7.3)."""
 
 import secrets
 import sqlite3

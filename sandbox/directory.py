@@ -1,4 +1,4 @@
-"""Who and what exists: apps, users, groups and things, found by every identifier Kii takes (sections 3 and 4.1)."""
+"""Who exists: apps, users, groups and things, found by every identifier Kii takes (sections 3 and 4.1)."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -52,14 +52,15 @@ def user(store: Store, app_id: str, identifier: str) -> sqlite3.Row:
             column, field = names
             value = identifier.removeprefix(prefix)
     wanted = value.lower() if column == "email" else value
-    row = store.one(f"SELECT * FROM users WHERE app_id = ? AND {column} = ?", app_id, wanted)  # noqa: S608 (our names)
+    sql = f"SELECT * FROM users WHERE app_id = ? AND {column} = ?"  # noqa: S608 (our columns)
+    row = store.one(sql, app_id, wanted)
     if row is None:
         raise errors.user_not_found(app_id, field, value)
     return row
 
 
 def user_id(store: Store, principal: Principal, identifier: str) -> str:
-    """Return the ID of the user that a path names; `me` is the caller. Raises USER_NOT_FOUND, UNAUTHORIZED."""
+    """Return the ID of the user that a path names, `me` the caller's. Raises USER_NOT_FOUND, UNAUTHORIZED."""
     if identifier != "me":
         return str(user(store, principal.app_id, identifier)["user_id"])
     if principal.kind != "user" or principal.id is None:
@@ -72,7 +73,8 @@ def thing(store: Store, app_id: str, identifier: str) -> sqlite3.Row:
     column, field, value = "thing_id", "thingID", identifier
     if identifier.startswith(VENDOR_THING_ID):
         column, field, value = "vendor_thing_id", "vendorThingID", identifier.removeprefix(VENDOR_THING_ID)
-    row = store.one(f"SELECT * FROM things WHERE app_id = ? AND {column} = ?", app_id, value)  # noqa: S608 (our names)
+    sql = f"SELECT * FROM things WHERE app_id = ? AND {column} = ?"  # noqa: S608 (our columns)
+    row = store.one(sql, app_id, value)
     if row is None:
         raise errors.thing_not_found(app_id, field, value)
     return row

@@ -1,4 +1,4 @@
-"""Kii's error answers: one function per `errorCode`, with its status, content type and extra fields (9.1 to 9.3).
+"""Kii's error answers: each `errorCode` with its status, content type and extra fields (9.1 to 9.3).
 
 Content type names that the fact sheet could not find follow the pattern of those it did.
 """
@@ -42,7 +42,7 @@ class OAuthError(KiiError):
 
 
 def unauthorized(principal: Principal | None) -> KiiError:
-    """Not logged in, or not allowed: Kii has one code for both."""
+    """Refuse who is not logged in, and who is not allowed: Kii has one code for both."""
     extra: dict[str, Any] = {}
     if principal is not None:
         extra["authenticatedAppID"] = principal.app_id
@@ -53,7 +53,7 @@ def unauthorized(principal: Principal | None) -> KiiError:
 
 
 def wrong_token(app_id: str, token: str) -> KiiError:
-    """The bearer token is unknown, expired or superseded. Kii echoes it, to whoever sent it."""
+    """Refuse a token that is unknown, expired or superseded. Kii echoes it, to whoever sent it."""
     return KiiError(
         403,
         "WRONG_TOKEN",
@@ -65,7 +65,7 @@ def wrong_token(app_id: str, token: str) -> KiiError:
 
 
 def wrong_refresh_token(app_id: str) -> KiiError:
-    """The refresh token is unknown or used up."""
+    """Refuse a refresh token that is unknown or used up."""
     return KiiError(
         403,
         "WRONG_REFRESH_TOKEN",
@@ -76,7 +76,7 @@ def wrong_refresh_token(app_id: str) -> KiiError:
 
 
 def invalid_input(fields: Mapping[str, str]) -> KiiError:
-    """The request breaks a rule; `fields` maps each field to what is wrong with it."""
+    """Refuse a request that breaks a rule; `fields` maps each field to what is wrong with it."""
     listed = "; ".join(f"{field}: {reason}" for field, reason in fields.items())
     return KiiError(
         400,
@@ -88,20 +88,20 @@ def invalid_input(fields: Mapping[str, str]) -> KiiError:
 
 
 def invalid_json(reason: str) -> KiiError:
-    """The body is not JSON, or not the JSON this operation takes."""
+    """Refuse a body that is not JSON."""
     return KiiError(
         400, "INVALID_JSON", f"The body is not valid JSON: {reason}", type_name="InvalidJsonException"
     )
 
 
 def app_not_found(app_id: str) -> KiiError:
-    """No such app in this sandbox's seed."""
+    """Miss an app that is not in the seed."""
     message = f"The application {app_id} was not found"
     return KiiError(404, "APP_NOT_FOUND", message, type_name="AppNotFoundException", appID=app_id)
 
 
 def user_not_found(app_id: str, field: str, value: str) -> KiiError:
-    """No user whose `field` (`userID`, `loginName`, ...) is `value`."""
+    """Miss a user whose `field` (`userID`, `loginName`, ...) is `value`."""
     message = f"The user with {field} {value} was not found"
     return KiiError(
         404,
@@ -115,7 +115,7 @@ def user_not_found(app_id: str, field: str, value: str) -> KiiError:
 
 
 def thing_not_found(app_id: str, field: str, value: str) -> KiiError:
-    """No thing whose `field` (`thingID` or `vendorThingID`) is `value`."""
+    """Miss a thing whose `field` (`thingID` or `vendorThingID`) is `value`."""
     message = f"The thing with {field} {value} was not found"
     return KiiError(
         404,
@@ -129,7 +129,7 @@ def thing_not_found(app_id: str, field: str, value: str) -> KiiError:
 
 
 def group_not_found(app_id: str, group_id: str) -> KiiError:
-    """No such group."""
+    """Miss a group."""
     message = f"The group {group_id} was not found"
     return KiiError(
         404, "GROUP_NOT_FOUND", message, type_name="GroupNotFoundException", groupID=group_id, appID=app_id
@@ -144,7 +144,7 @@ def object_scope(scope: Scope) -> dict[str, str]:
 
 
 def topic_not_found(scope: Scope, topic_id: str) -> KiiError:
-    """No such topic in this scope."""
+    """Miss a topic in a scope."""
     return KiiError(
         404,
         "TOPIC_NOT_FOUND",
@@ -156,7 +156,7 @@ def topic_not_found(scope: Scope, topic_id: str) -> KiiError:
 
 
 def topic_already_exists(scope: Scope, topic_id: str) -> KiiError:
-    """The scope has this topic already."""
+    """Refuse to make a topic that the scope has already."""
     return KiiError(
         409,
         "TOPIC_ALREADY_EXISTS",
@@ -168,7 +168,7 @@ def topic_already_exists(scope: Scope, topic_id: str) -> KiiError:
 
 
 def subscription_already_exists(scope: Scope, name: str, subject: str, *, status: int = 409) -> KiiError:
-    """`subject` is subscribed already; buckets' filters answer with the topics' exception (section 6)."""
+    """Refuse to subscribe `subject` twice; buckets' filters answer with the topics' exception (section 6)."""
     return KiiError(
         status,
         "PUSH_SUBSCRIPTION_ALREADY_EXISTS",
@@ -181,7 +181,7 @@ def subscription_already_exists(scope: Scope, name: str, subject: str, *, status
 
 
 def subscription_not_found(scope: Scope, name: str, subject: str) -> KiiError:
-    """`subject` is not subscribed."""
+    """Miss a subscription of `subject`."""
     return KiiError(
         404,
         "PUSH_SUBSCRIPTION_NOT_FOUND",
@@ -200,7 +200,7 @@ def installation_not_found(
     device_type: str | None = None,
     registration_id: str | None = None,
 ) -> KiiError:
-    """No such installation, looked for by its ID or by device type and registration ID."""
+    """Miss an installation, looked for by its ID or by device type and registration ID."""
     return KiiError(
         404,
         "INSTALLATION_NOT_FOUND",
@@ -214,7 +214,7 @@ def installation_not_found(
 
 
 def endpoint_not_ready(app_id: str, installation_id: str, retry_after: int) -> KiiError:
-    """The MQTT endpoint is still being prepared: ask again in `retry_after` seconds."""
+    """Put off who asks for an MQTT endpoint that is being prepared, by `retry_after` seconds."""
     return KiiError(
         503,
         "MQTT_ENDPOINT_NOT_READY",
@@ -228,7 +228,7 @@ def endpoint_not_ready(app_id: str, installation_id: str, retry_after: int) -> K
 
 
 def endpoint_not_found(app_id: str, installation_id: str) -> KiiError:
-    """The installation is not an MQTT one."""
+    """Miss the MQTT endpoint of an installation that is not an MQTT one."""
     return KiiError(
         404,
         "MQTT_ENDPOINT_NOT_FOUND",

@@ -19,7 +19,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=T
 
     `times`: how many requests it still applies to, without end when absent. `probability`: 0 to 1, for each.
     `delayMs`: wait this long, then go on. `status` (with `body`, any JSON, and `headers`): answer so without
-    acting. `drop`: cut the TCP connection without an answer, `before` or `after` the request has taken effect.
+    acting. `drop`: cut the TCP connection without an answer, `before` or `after` the request took effect.
     `after`: let the request act first; `delayMs` and `status` then apply to its answer.
     """
 
@@ -51,7 +51,7 @@ class Faults:
                 continue
             if not fnmatch.fnmatchcase(path, rule.match.path):
                 continue
-            if rule.probability < 1 and random.random() >= rule.probability:  # noqa: S311 (a dice, not a secret)
+            if rule.probability < 1 and random.random() >= rule.probability:  # noqa: S311 (no secret)
                 continue
             if rule.times is not None:
                 rule.times -= 1

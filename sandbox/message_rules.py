@@ -50,12 +50,18 @@ RESERVED: dict[Network, tuple[tuple[str, ...], frozenset[str]]] = {
 
 
 def check(
-    body: object, *, profile: Profile = "new", direct: bool = False, context: Context | None = None
+    body: object,
+    *,
+    profile: Profile = "new",
+    direct: bool = False,
+    context: Context | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
     """Return Kii's `invalidFields`, {field path: reason}, for a decoded JSON body: empty when Kii accepts it.
 
     `direct` picks the Direct Push page, on which `profile` has no bearing; else `profile` picks the newer or
-    the older topic page. Sizes depend on the metadata fields, so they are checked when `context` is given.
+    the older topic page. Sizes depend on the metadata fields, so they are checked when `context` is given,
+    `without` those named.
     """
     if not isinstance(body, dict):
         return {"body": "must be a JSON object"}
@@ -68,7 +74,7 @@ def check(
             for field, reason in rule.test(body):
                 faults.setdefault(field, reason)
     if not faults and context is not None:
-        faults.update(_size_faults(body, page, context))
+        faults.update(_size_faults(body, page, context, without))
     return faults
 
 
@@ -194,9 +200,9 @@ SIZES = (
 )
 
 
-def _size_faults(body: Message, page: Page, context: Context) -> Iterator[Fault]:
+def _size_faults(body: Message, page: Page, context: Context, without: frozenset[str]) -> Iterator[Fault]:
     for rule in SIZES:
-        if page in rule.pages and _enabled(body, rule.network):
+        if page in rule.pages and rule.name not in without and _enabled(body, rule.network):
             size = len(encode(explicit(body, rule.network, context)))
             if size > rule.limit:
                 yield rule.network, f"payload is {size} bytes, at most {rule.limit} are allowed"

@@ -5,13 +5,12 @@ import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
 import msgspec
 
 from sandbox import directory, errors
-from sandbox.directory import ScopeKind
 from sandbox.payloads import Scope
 from sandbox.principal import Principal
 from sandbox.store import Store
@@ -24,7 +23,10 @@ Effect = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True)
 class Answer:
-    """A response: `type_name` is the `X` of `application/vnd.kii.X+json`, None for plain JSON or no body."""
+    """A response. `type_name` is the `X` of `application/vnd.kii.X+json`, None for plain JSON or no body.
+
+    A body of bytes goes out as it is, and has its `Content-Type` in `headers`.
+    """
 
     status: int
     body: object = None
@@ -65,8 +67,7 @@ class Call:
     @cached_property
     def scope(self) -> Scope:
         """The scope that the path names. Raises its owner's not-found error."""
-        place = cast("tuple[ScopeKind, str] | None", self.params["scope"])
-        return directory.scope(self.store, self.principal, place)
+        return directory.scope(self.store, self.principal, self.params["scope"])
 
     def query(self, name: str) -> str | None:
         """Return a query parameter, or None."""
@@ -87,12 +88,13 @@ class Call:
             raise errors.invalid_input({"body": "must be a JSON object"})
         return body
 
-    def location(self, path: str) -> str:
+    def location(self, *path: str) -> str:
         """Return the URL of something below the app, for a `Location` header."""
-        return f"http://{self.headers.get('host', 'localhost')}/api/apps/{quote(self.app_id)}/{path}"
+        below = "/".join(quote(segment, safe="") for segment in ("apps", self.app_id, *path))
+        return f"http://{self.headers.get('host', 'localhost')}/api/{below}"
 
     def identified_app(self) -> str | None:
-        """Return the appID of a Basic `Authorization` or an `X-Kii-AppID` header; the key is not looked at."""
+        """Return the appID of a Basic `Authorization` or an `X-Kii-AppID` header; no key is looked at."""
         scheme, _, credentials = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             try:
@@ -120,7 +122,7 @@ Handler = Callable[[Call], Answer]
 
 
 async def execute(handler: Handler, call: Call) -> Answer:
-    """Run the handler in one transaction, then what it left to do. Raises KiiError, having written nothing."""
+    """Run the handler in one transaction, then its effects. Raises KiiError, having written nothing."""
     with call.store.transaction():
         answer = handler(call)
     for effect in call.effects:

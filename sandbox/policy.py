@@ -34,6 +34,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     non_expiring_expires_in: Positive = NON_EXPIRING
     max_login_attempts: Count = 0
     login_lock_period_seconds: Positive = 300
+    large_apns: Literal["reject", "store"] = "reject"
     foreign_token_status: Literal[401, 403] = 401
 
 
@@ -41,19 +42,21 @@ HELP = {
     "messageRules": "section 8.5's topic rules: `new` page or `strict-old`, which wants every network block",
     "topicPageSize": "topics in one answer before it carries a paginationKey",
     "unsubscribeStatus": "answer to DELETE of a topic subscription: 204 (live test) or 200 (guide)",
-    "bucketAutoCreate": "subscribing to a missing bucket makes it (reference); false: 404 FILTER_NOT_FOUND (guide)",
+    "bucketAutoCreate": "subscribing to a missing bucket makes it (reference); false: 404 FILTER_NOT_FOUND",
     "bucketSubscribedStatus": "subscribing twice to a bucket: 409 (reference, live test) or 404 (guide)",
-    "anonymousInTopicAcl": "ANONYMOUS_USER as a topic ACL subject: `reject` with 400 (reference) or `accept` (guide)",
+    "anonymousInTopicAcl": "ANONYMOUS_USER in a topic ACL: `reject` with 400 (reference) or `accept` (guide)",
     "aclChangeStatus": "answer to PUT and DELETE of an ACL entry",
     "installationDeleteStatus": "answer to DELETE of an installation",
-    "reinstall": "POST of a device that is installed: `move` it to the caller (reference) or `conflict` with 409",
-    "mqttReinstallStatus": "answer to a second MQTT installation of one owner, which returns the first one's IDs",
+    "reinstall": "POST of an installed device: `move` it to the caller (reference) or `conflict` with 409",
+    "mqttReinstallStatus": "answer to an owner's second MQTT installation, which returns the first one's IDs",
     "mqttEndpointDelayMs": "time an MQTT endpoint stays 503 MQTT_ENDPOINT_NOT_READY after it is issued",
     "mqttEndpointTtlSeconds": "lifetime of an mqttTopic (header X-MQTT-TTL)",
     "refreshTokens": "whether token answers carry a refresh_token",
-    "nonExpiringExpiresIn": "expires_in of a token without expiresAt: 2147483647 (documents) or 9223372036854775 (SDKs)",
+    "nonExpiringExpiresIn": "expires_in without expiresAt: 2147483647 (documents) or 9223372036854775 (SDKs)",
     "maxLoginAttempts": "wrong passwords in a row that lock a login; 0: never",
     "loginLockPeriodSeconds": "how long a login stays locked",
+    "largeApns": "an APNs payload above 2048 bytes: `reject` the message (rule k), or `store` the payload"
+    " and have the device fetch it by the payloadID it gets instead",
     "foreignTokenStatus": "a token of another app: 401 UNAUTHORIZED or 403 WRONG_TOKEN",
 }
 

@@ -24,7 +24,7 @@ class Principal:
 
     @property
     def subject(self) -> str:
-        """The caller in the form of an ACL path: `UserID:...`, `ThingID:...`. The admin has none of his own."""
+        """The caller as ACL paths name him: `UserID:...`, `ThingID:...`. The admin has none of his own."""
         match self.kind:
             case "user":
                 return f"UserID:{self.id}"

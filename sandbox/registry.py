@@ -1,7 +1,10 @@
-"""New users, groups and things, from the seed or from a registration (section 13)."""
+"""New users, groups and things, from the seed or from a registration (section 13).
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+Each `add_...` needs an open transaction and raises sqlite3.IntegrityError when an ID or address is taken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -12,78 +15,78 @@ from sandbox.payloads import Scope
 from sandbox.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """What a user can be found by; each belongs to one user of the app."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewUser:
+    """A user to be; each address he has belongs to him alone. `data` is all else there is to say of him."""
 
+    app_id: str
+    user_id: str
+    password: str
     login_name: str | None = None
     email: str | None = None
     phone: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def add_user(
-    store: Store,
-    app_id: str,
-    user_id: str,
-    addresses: Addresses,
-    password: str,
-    data: Mapping[str, Any],
-    now_ms: int,
-) -> None:
-    """Write a user. Raises sqlite3.IntegrityError when the ID or an address is taken."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGroup:
+    """A group to be. Its owner (a userID; None when the admin made it) is one of its members."""
+
+    app_id: str
+    group_id: str
+    name: str
+    owner: str | None
+    members: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewThing:
+    """A thing to be. `owners` are ACL subjects; `data` is all else there is to say of it."""
+
+    app_id: str
+    thing_id: str
+    vendor_thing_id: str
+    password: str
+    owners: list[str] = field(default_factory=list)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def add_user(store: Store, user: NewUser, now_ms: int) -> None:
+    """Write a user and his scope's ACL."""
     store.run(
         "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        app_id,
-        user_id,
-        addresses.login_name,
-        addresses.email.lower() if addresses.email else None,
-        addresses.phone,
-        hash_password(password),
-        msgspec.json.encode(data).decode(),
+        user.app_id,
+        user.user_id,
+        user.login_name,
+        user.email.lower() if user.email else None,
+        user.phone,
+        hash_password(user.password),
+        msgspec.json.encode(user.data).decode(),
         now_ms,
     )
-    access.scope_defaults(store, Scope(type="APP_AND_USER", app_id=app_id, user_id=user_id))
+    access.scope_defaults(store, Scope(type="APP_AND_USER", app_id=user.app_id, user_id=user.user_id))
 
 
-def add_group(
-    store: Store,
-    app_id: str,
-    group_id: str,
-    name: str,
-    owner: str | None,
-    members: Iterable[str],
-    now_ms: int,
-) -> None:
-    """Write a group; `owner` (a userID, None when the admin made it) is one of its members.
-
-    Raises sqlite3.IntegrityError when the ID is taken.
-    """
-    store.run("INSERT INTO groups VALUES (?, ?, ?, ?, ?)", app_id, group_id, name, owner, now_ms)
-    for member in {*members, *([owner] if owner else [])}:
-        store.run("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", app_id, group_id, member)
+def add_group(store: Store, group: NewGroup, now_ms: int) -> None:
+    """Write a group, its members and its scope's ACL."""
+    app_id, group_id = group.app_id, group.group_id
+    store.run("INSERT INTO groups VALUES (?, ?, ?, ?, ?)", app_id, group_id, group.name, group.owner, now_ms)
+    for member in {*group.members, *([group.owner] if group.owner else [])}:
+        store.run("INSERT INTO members VALUES (?, ?, ?)", app_id, group_id, member)
     access.scope_defaults(store, Scope(type="APP_AND_GROUP", app_id=app_id, group_id=group_id))
 
 
-def add_thing(
-    store: Store,
-    app_id: str,
-    thing_id: str,
-    vendor_thing_id: str,
-    password: str,
-    data: Mapping[str, Any],
-    owners: Iterable[str],
-    now_ms: int,
-) -> None:
-    """Write a thing; `owners` are ACL subjects. Raises sqlite3.IntegrityError when an ID is taken."""
+def add_thing(store: Store, thing: NewThing, now_ms: int) -> None:
+    """Write a thing, its owners and its scope's ACL."""
     store.run(
         "INSERT INTO things VALUES (?, ?, ?, ?, ?, ?)",
-        app_id,
-        thing_id,
-        vendor_thing_id,
-        hash_password(password),
-        msgspec.json.encode(data).decode(),
+        thing.app_id,
+        thing.thing_id,
+        thing.vendor_thing_id,
+        hash_password(thing.password),
+        msgspec.json.encode(thing.data).decode(),
         now_ms,
     )
-    for owner in owners:
-        store.run("INSERT INTO thing_owners VALUES (?, ?, ?)", app_id, thing_id, owner)
-    access.scope_defaults(store, Scope(type="APP_AND_THING", app_id=app_id, thing_id=thing_id))
+    for owner in thing.owners:
+        store.run("INSERT INTO thing_owners VALUES (?, ?, ?)", thing.app_id, thing.thing_id, owner)
+    access.scope_defaults(store, Scope(type="APP_AND_THING", app_id=thing.app_id, thing_id=thing.thing_id))

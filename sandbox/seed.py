@@ -10,18 +10,21 @@ The file (every list may be absent; so may everything marked `?`):
        "things": [{"thingID": "?", "vendorThingID": "v", "password": "p", "thingType": "?",
                    "owners": ["USER"]}]}]}
 
-A user needs a login name, an e-mail address or a phone number; USER is any identifier Kii takes, or a login name.
+A user needs a login name, an e-mail address or a phone number; USER is a login name or any Kii identifier.
 IDs left out are derived from the names, so that they are the same each time.
 """
 
 import hashlib
+import sqlite3
 from typing import Annotated
 
 import msgspec
 
 from sandbox import access, directory, registry
+from sandbox.errors import KiiError
 from sandbox.payloads import Scope
 from sandbox.policy import Policy
+from sandbox.registry import NewGroup, NewThing, NewUser
 from sandbox.store import Store
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]{1,100}$")]
@@ -120,46 +123,56 @@ def read(content: bytes) -> Seed:
 
 
 def plant(store: Store, seed: Seed, now_ms: int) -> None:
-    """Write the seed into an empty store, inside the caller's transaction. Raises SeedError, sqlite3.Error."""
-    for app in seed.apps:
-        store.run(
-            "INSERT INTO apps VALUES (?, ?, ?, ?)", app.appID, app.appKey, app.clientID, app.clientSecret
+    """Write the seed into an empty store, inside the caller's transaction. Raises SeedError."""
+    try:
+        for app in seed.apps:
+            _plant_app(store, app, now_ms)
+    except sqlite3.IntegrityError as error:
+        raise SeedError(f"the seed names something twice: {error}") from error
+    except KiiError as error:
+        raise SeedError(f"the seed names somebody it does not have: {error.body['message']}") from error
+
+
+def _plant_app(store: Store, app: SeedApp, now_ms: int) -> None:
+    store.run("INSERT INTO apps VALUES (?, ?, ?, ?)", app.appID, app.appKey, app.clientID, app.clientSecret)
+    access.scope_defaults(store, Scope(type="APP", app_id=app.appID))
+    for user in app.users:
+        registry.add_user(store, _new_user(app.appID, user), now_ms)
+    for group in app.groups:
+        members = [_user_id(store, app.appID, member) for member in group.members]
+        new_group = NewGroup(
+            app_id=app.appID,
+            group_id=group.groupID or stable_id("group", app.appID, group.name)[:30],
+            name=group.name,
+            owner=_user_id(store, app.appID, group.owner),
+            members=members,
         )
-        access.scope_defaults(store, Scope(type="APP", app_id=app.appID))
-        for user in app.users:
-            _plant_user(store, app.appID, user, now_ms)
-        for group in app.groups:
-            group_id = group.groupID or stable_id("group", app.appID, group.name)[:30]
-            owner = _user_id(store, app.appID, group.owner)
-            members = [_user_id(store, app.appID, member) for member in group.members]
-            registry.add_group(store, app.appID, group_id, group.name, owner, members, now_ms)
-        for thing in app.things:
-            owners = [f"UserID:{_user_id(store, app.appID, owner)}" for owner in thing.owners]
-            registry.add_thing(
-                store,
-                app.appID,
-                thing.thingID or "th." + stable_id("thing", app.appID, thing.vendorThingID),
-                thing.vendorThingID,
-                thing.password,
-                {} if thing.thingType is None else {"_thingType": thing.thingType},
-                owners,
-                now_ms,
-            )
+        registry.add_group(store, new_group, now_ms)
+    for thing in app.things:
+        new_thing = NewThing(
+            app_id=app.appID,
+            thing_id=thing.thingID or "th." + stable_id("thing", app.appID, thing.vendorThingID),
+            vendor_thing_id=thing.vendorThingID,
+            password=thing.password,
+            owners=[f"UserID:{_user_id(store, app.appID, owner)}" for owner in thing.owners],
+            data={} if thing.thingType is None else {"_thingType": thing.thingType},
+        )
+        registry.add_thing(store, new_thing, now_ms)
 
 
-def _plant_user(store: Store, app_id: str, user: SeedUser, now_ms: int) -> None:
+def _new_user(app_id: str, user: SeedUser) -> NewUser:
     name = user.loginName or user.emailAddress or user.phoneNumber
     if name is None:
         raise SeedError("a user of the seed needs loginName, emailAddress or phoneNumber")
     data = {"displayName": user.displayName, "country": user.country}
-    registry.add_user(
-        store,
-        app_id,
-        user.userID or stable_id("user", app_id, name),
-        registry.Addresses(user.loginName, user.emailAddress, user.phoneNumber),
-        user.password,
-        {key: value for key, value in data.items() if value is not None},
-        now_ms,
+    return NewUser(
+        app_id=app_id,
+        user_id=user.userID or stable_id("user", app_id, name),
+        password=user.password,
+        login_name=user.loginName,
+        email=user.emailAddress,
+        phone=user.phoneNumber,
+        data={key: value for key, value in data.items() if value is not None},
     )
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 VERSION = 1
 
 # `scope` is `{appID}` or `{appID}/groups|users|things/{id}`; `resource` is a scope, or a scope followed by
-# `/topics/{id}`, `/buckets/{id}` or `/buckets/{id}/objects/{id}`; `subject` and `owner` are ACL subjects
-# (`UserID:...`). Times are Unix milliseconds; `data`, `payload` are JSON.
+# `/topics/{id}`, `/buckets/{id}` or `/buckets/{id}/objects/{id}`; `bucket` and `object` are resources too;
+# `subject` and `owner` are ACL subjects (`UserID:...`). Times are Unix milliseconds, `data` and `payload` JSON.
 SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE apps (
-    app_id TEXT PRIMARY KEY, app_key TEXT NOT NULL, client_id TEXT NOT NULL UNIQUE, client_secret TEXT NOT NULL
+    app_id TEXT PRIMARY KEY, app_key TEXT NOT NULL,
+    client_id TEXT NOT NULL UNIQUE, client_secret TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE users (
     app_id TEXT NOT NULL, user_id TEXT NOT NULL, login_name TEXT, email TEXT, phone TEXT,
@@ -32,7 +33,8 @@ CREATE TABLE groups (
     PRIMARY KEY (app_id, group_id)
 ) WITHOUT ROWID;
 CREATE TABLE members (
-    app_id TEXT NOT NULL, group_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (app_id, user_id, group_id)
+    app_id TEXT NOT NULL, group_id TEXT NOT NULL, user_id TEXT NOT NULL,
+    PRIMARY KEY (app_id, user_id, group_id)
 ) WITHOUT ROWID;
 CREATE TABLE things (
     app_id TEXT NOT NULL, thing_id TEXT NOT NULL, vendor_thing_id TEXT NOT NULL, password TEXT NOT NULL,
@@ -61,14 +63,18 @@ CREATE TABLE buckets (
 ) WITHOUT ROWID;
 CREATE TABLE objects (
     bucket TEXT NOT NULL, object_id TEXT NOT NULL, owner TEXT, data TEXT NOT NULL, data_type TEXT NOT NULL,
-    created INTEGER NOT NULL, modified INTEGER NOT NULL, version INTEGER NOT NULL, body BLOB, body_type TEXT,
+    created INTEGER NOT NULL, modified INTEGER NOT NULL, version INTEGER NOT NULL,
     PRIMARY KEY (bucket, object_id)
+) WITHOUT ROWID;
+CREATE TABLE bodies (
+    object TEXT PRIMARY KEY, content_type TEXT NOT NULL, content BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE subscriptions (
     resource TEXT NOT NULL, subject TEXT NOT NULL, PRIMARY KEY (resource, subject)
 ) WITHOUT ROWID;
 CREATE TABLE installations (
-    app_id TEXT NOT NULL, installation_id TEXT NOT NULL, device_type TEXT NOT NULL, registration_id TEXT NOT NULL,
+    app_id TEXT NOT NULL, installation_id TEXT NOT NULL,
+    device_type TEXT NOT NULL, registration_id TEXT NOT NULL,
     owner TEXT NOT NULL, development INTEGER NOT NULL, created INTEGER NOT NULL,
     PRIMARY KEY (app_id, installation_id), UNIQUE (app_id, device_type, registration_id)
 ) WITHOUT ROWID;
@@ -139,6 +145,11 @@ class Store:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+    def forget_below(self, table: str, column: str, resource: str) -> None:
+        """Delete the rows whose `column` is the resource or anything below it."""
+        sql = f"DELETE FROM {table} WHERE {column} = ?1 OR ({column} > ?1 || '/' AND {column} < ?1 || '0')"  # noqa: S608
+        self.run(sql, resource)
 
     def clear(self) -> None:
         """Delete every row; the delivery log counts on."""

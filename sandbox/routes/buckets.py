@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from sandbox import access, errors
 from sandbox.directory import scope_key
-from sandbox.operation import Call
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+from sandbox.routes.events import bucket_deleted
 
 BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 
@@ -53,3 +55,20 @@ def made_bucket(call: Call) -> Bucket:
     bucket = Bucket(bucket_id, f"{key}/buckets/{bucket_id}")
     access.bucket_defaults(call.store, call.scope, bucket.resource, creator)
     return bucket
+
+
+def delete(call: Call) -> Answer:
+    """Delete a bucket with its objects, ACLs and subscriptions."""
+    bucket = existing_bucket(call)
+    access.demand(call.store, call.principal, "DROP_BUCKET_WITH_ALL_CONTENT", bucket.resource)
+    bucket_deleted(call)
+    sql = "DELETE FROM buckets WHERE scope = ? AND bucket_id = ?"
+    call.store.run(sql, scope_key(call.scope), bucket.id)
+    call.store.run("DELETE FROM objects WHERE bucket = ?", bucket.resource)
+    call.store.run("DELETE FROM subscriptions WHERE resource = ?", bucket.resource)
+    call.store.forget_below("bodies", "object", bucket.resource)
+    call.store.forget_below("acl", "resource", bucket.resource)
+    return Answer(204)
+
+
+ROUTES = [route("/apps/{appID:segment}{scope:scope}/buckets/{bucketID:segment}", DELETE=delete)]

@@ -114,7 +114,7 @@ def _created(call: Call, installation_id: str, registration_id: str) -> Answer:
         201,
         {"installationID": installation_id, REGISTRATION_ID: registration_id},
         "InstallationCreationResponse",
-        {"Location": call.location(f"installations/{installation_id}")},
+        {"Location": call.location("installations", installation_id)},
     )
 
 
@@ -142,7 +142,7 @@ def _by_registration(call: Call, device_type: str, registration_id: str) -> sqli
 
 
 def _found(call: Call) -> sqlite3.Row:
-    """Return the installation that the path names, for its owner and the admin. Raises INSTALLATION_NOT_FOUND."""
+    """Return the path's installation, for its owner and the admin. Raises INSTALLATION_NOT_FOUND."""
     principal, identifier = call.principal, call.params["installationID"]
     device_type, colon, registration_id = identifier.partition(":")
     if colon:

@@ -1,5 +1,7 @@
 """Sending: Direct Push and Push to User (sections 3, 4.2 and 8)."""
 
+from typing import Any
+
 from sandbox import access, directory, errors, message_rules
 from sandbox.directory import scope_uri
 from sandbox.gateway import route
@@ -21,8 +23,7 @@ def direct(call: Call) -> Answer:
         source_uri=f"kiicloud://users/{user_id}",
         when_ms=call.sandbox.clock.now_ms(),
     )
-    body = call.json_object()
-    _check(message_rules.check(body, direct=True, context=context))
+    body = _checked(call, context, direct=True)
     push_message_id, effects = call.sandbox.delivery.direct(body, context, owner)
     call.effects.extend(effects)
     return _sent(push_message_id)
@@ -42,16 +43,25 @@ def to_topic(call: Call) -> Answer:
         topic_id=topic.id,
         scope=scope,
     )
-    body = call.json_object()
-    _check(message_rules.check(body, profile=call.sandbox.policy.message_rules, context=context))
+    body = _checked(call, context, direct=False)
     push_message_id, effects = call.sandbox.delivery.to_topic(body, context, topic.resource)
     call.effects.extend(effects)
     return _sent(push_message_id)
 
 
-def _check(invalid_fields: dict[str, str]) -> None:
-    if invalid_fields:
-        raise errors.invalid_input(invalid_fields)
+def _checked(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
+    """Return the message. Raises INVALID_JSON; INVALID_INPUT_DATA if it breaks a rule of section 8.5."""
+    body, policy = call.json_object(), call.sandbox.policy
+    invalid = message_rules.check(
+        body,
+        profile=policy.message_rules,
+        direct=direct,
+        context=context,
+        without=frozenset({"k"}) if policy.large_apns == "store" else frozenset(),
+    )
+    if invalid:
+        raise errors.invalid_input(invalid)
+    return body
 
 
 def _sent(push_message_id: str) -> Answer:

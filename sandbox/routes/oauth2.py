@@ -57,7 +57,7 @@ def _grant(call: Call, app: App, fields: dict[str, Any]) -> dict[str, Any]:
         case "refresh_token":
             return call.sandbox.tokens.refresh(app.app_id, _text(fields, "refresh_token"), expires)
         case "authorization_code":
-            # Codes come from a social login in a browser, which the sandbox does not play: none is ever valid.
+            # Codes come from a social login in a browser, which is not played here: none is ever valid.
             _text(fields, "code")
             raise OAuthError("invalid_grant", "The authorization code is not valid")
         case None:

@@ -14,7 +14,7 @@ TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Topic(NamedTuple):
-    """A topic that exists: its ID, its `resource` in the store, and its creator's ACL subject (None: the admin)."""
+    """A topic that exists: its ID, its `resource` in the store, its creator's subject (None: the admin)."""
 
     id: str
     resource: str
@@ -60,7 +60,7 @@ def delete(call: Call) -> Answer:
     access.demand_control(call.store, call.principal, call.scope, topic.creator)
     call.store.run("DELETE FROM topics WHERE scope = ? AND topic_id = ?", scope_key(call.scope), topic.id)
     call.store.run("DELETE FROM subscriptions WHERE resource = ?", topic.resource)
-    access.forget(call.store, topic.resource)
+    call.store.forget_below("acl", "resource", topic.resource)
     return Answer(204)
 
 

@@ -1,0 +1,150 @@
+"""Access control lists of scopes, topics, buckets and objects (section 4.4)."""
+
+import re
+from typing import NamedTuple
+
+from sandbox import access, directory, errors
+from sandbox.directory import scope_key
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+from sandbox.principal import ANONYMOUS, ANY_AUTHENTICATED
+from sandbox.routes.buckets import existing_bucket, made_bucket
+from sandbox.routes.events import object_changed
+from sandbox.routes.objects import found_object
+from sandbox.routes.topics import found_topic
+
+SUBJECT = re.compile(r"(UserID|GroupID|ThingID):(.+)", re.DOTALL)
+
+
+class Target(NamedTuple):
+    """Whose ACL it is: the `resource` in the store, its verbs, and its creator's subject if that counts."""
+
+    resource: str
+    verbs: tuple[str, ...]
+    creator: str | None = None
+
+
+def _scope(call: Call) -> Target:
+    return Target(scope_key(call.scope), access.SCOPE_VERBS)
+
+
+def _topic(call: Call) -> Target:
+    topic = found_topic(call)
+    return Target(topic.resource, access.TOPIC_VERBS, topic.creator)
+
+
+def _bucket(call: Call) -> Target:
+    # Kii makes a bucket that is only now given an entry.
+    bucket = made_bucket(call) if call.method == "PUT" else existing_bucket(call)
+    return Target(bucket.resource, access.BUCKET_VERBS)
+
+
+def _object(call: Call) -> Target:
+    found = found_object(call)
+    return Target(found.resource, access.OBJECT_VERBS, found.row["owner"])
+
+
+_FINDERS = (("objectID", _object), ("bucketID", _bucket), ("topicID", _topic))
+
+
+def _target(call: Call) -> Target:
+    """Return the path's target, for those who may see and change its ACL."""
+    find = next((find for name, find in _FINDERS if name in call.params), _scope)
+    target = find(call)
+    access.demand_control(call.store, call.principal, call.scope, target.creator)
+    if call.params.get("verb", target.verbs[0]) not in target.verbs:
+        raise errors.invalid_input({"verb": f"must be one of {', '.join(target.verbs)}"})
+    return target
+
+
+def get(call: Call) -> Answer:
+    """Return every verb with its subjects."""
+    target = _target(call)
+    acl: dict[str, list[dict[str, str]]] = {verb: [] for verb in target.verbs}
+    for row in call.store.all("SELECT verb, subject FROM acl WHERE resource = ?", target.resource):
+        acl[row["verb"]].append(_as_json(row["subject"]))
+    return Answer(200, acl, "ACLRetrievalResponse")
+
+
+def get_verb(call: Call) -> Answer:
+    """Return the subjects of one verb."""
+    sql = "SELECT subject FROM acl WHERE resource = ? AND verb = ?"
+    rows = call.store.all(sql, _target(call).resource, call.params["verb"])
+    return Answer(200, [_as_json(row["subject"]) for row in rows], "ACLVerbRetrievalResponse")
+
+
+def get_subject(call: Call) -> Answer:
+    """Return the subject if it has the verb."""
+    target, verb, subject = _target(call), call.params["verb"], _subject(call)
+    sql = "SELECT 1 FROM acl WHERE resource = ? AND verb = ? AND subject = ?"
+    if call.store.one(sql, target.resource, verb, subject) is None:
+        raise _not_found(verb, subject)
+    return Answer(200, _as_json(subject), "ACLSubjectRetrievalResponse")
+
+
+def put(call: Call) -> Answer:
+    """Enter a subject for a verb."""
+    target, verb, subject = _target(call), call.params["verb"], _subject(call)
+    refused = call.sandbox.policy.anonymous_in_topic_acl == "reject"
+    if refused and subject == ANONYMOUS and target.verbs is access.TOPIC_VERBS:
+        raise errors.invalid_input({"subject": "ANONYMOUS_USER cannot be used for topics"})
+    if not call.store.run("INSERT OR IGNORE INTO acl VALUES (?, ?, ?)", target.resource, verb, subject):
+        message = f"The ACL has {verb} for {subject} already"
+        raise errors.simple(409, "ACL_ALREADY_EXISTS", message, ACLVerb=verb, subject=subject)
+    return _changed(call)
+
+
+def delete(call: Call) -> Answer:
+    """Remove a subject from a verb."""
+    target, verb, subject = _target(call), call.params["verb"], _subject(call)
+    sql = "DELETE FROM acl WHERE resource = ? AND verb = ? AND subject = ?"
+    if not call.store.run(sql, target.resource, verb, subject):
+        raise _not_found(verb, subject)
+    return _changed(call)
+
+
+def _changed(call: Call) -> Answer:
+    if "objectID" in call.params:
+        object_changed(call, "DATA_OBJECT_ACL_MODIFIED")
+    return Answer(call.sandbox.policy.acl_change_status)
+
+
+def _not_found(verb: str, subject: str) -> errors.KiiError:
+    message = f"The ACL has no {verb} for {subject}"
+    return errors.simple(404, "ACL_NOT_FOUND", message, ACLVerb=verb, subject=subject)
+
+
+def _subject(call: Call) -> str:
+    """Return the path's subject. Raises its not-found error when there is no such user, group or thing."""
+    match = SUBJECT.fullmatch(call.params["subject"])
+    if match is None:
+        raise errors.invalid_input({"subject": "must be UserID:, GroupID: or ThingID: and an ID"})
+    if match[0] in (ANY_AUTHENTICATED, ANONYMOUS):
+        return match[0]
+    find = {"UserID": directory.user, "GroupID": directory.group, "ThingID": directory.thing}[match[1]]
+    row = find(call.store, call.app_id, match[2])
+    return f"{match[1]}:{row[{'UserID': 'user_id', 'GroupID': 'group_id', 'ThingID': 'thing_id'}[match[1]]]}"
+
+
+def _as_json(subject: str) -> dict[str, str]:
+    kind, _, identifier = subject.partition(":")
+    return {f"{kind[0].lower()}{kind[1:]}": identifier}
+
+
+_APP = "/apps/{appID:segment}{scope:scope}"
+_TARGETS = (
+    _APP,
+    f"{_APP}/topics/{{topicID:segment}}",
+    f"{_APP}/buckets/{{bucketID:segment}}",
+    f"{_APP}/buckets/{{bucketID:segment}}/objects/{{objectID:segment}}",
+)
+
+ROUTES = [
+    each
+    for target in _TARGETS
+    for each in (
+        route(f"{target}/acl", GET=get),
+        route(f"{target}/acl/{{verb:segment}}", GET=get_verb),
+        route(f"{target}/acl/{{verb:segment}}/{{subject:segment}}", GET=get_subject, PUT=put, DELETE=delete),
+    )
+]

@@ -1,0 +1,49 @@
+"""Object bodies: the file that an object may carry, whose changes push as well (section 6.1)."""
+
+from sandbox import access, errors
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+from sandbox.routes.events import object_changed
+from sandbox.routes.objects import Found, demand_readable, found_object
+
+
+def put(call: Call) -> Answer:
+    """Store the object's body, of any content type."""
+    found = found_object(call)
+    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
+    now = call.sandbox.clock.now_ms()
+    content_type = call.headers.get("content-type", "application/octet-stream")
+    sql = "INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)"
+    call.store.run(sql, found.resource, content_type, call.raw_body)
+    object_changed(call, "DATA_OBJECT_BODY_UPDATED", modified_ms=now)
+    return Answer(200, {"modifiedAt": now}, "ObjectBodyUpdateResponse")
+
+
+def get(call: Call) -> Answer:
+    """Return the object's body as it was stored."""
+    found = found_object(call)
+    demand_readable(call, found)
+    row = call.store.one("SELECT * FROM bodies WHERE object = ?", found.resource)
+    if row is None:
+        raise _not_found(found)
+    return Answer(200, row["content"], headers={"Content-Type": row["content_type"]})
+
+
+def delete(call: Call) -> Answer:
+    """Delete the object's body, not the object."""
+    found = found_object(call)
+    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
+    if not call.store.run("DELETE FROM bodies WHERE object = ?", found.resource):
+        raise _not_found(found)
+    object_changed(call, "DATA_OBJECT_BODY_DELETED")
+    return Answer(204)
+
+
+def _not_found(found: Found) -> errors.KiiError:
+    message = f"The object {found.row['object_id']} has no body"
+    return errors.simple(404, "OBJECT_BODY_NOT_FOUND", message, objectID=found.row["object_id"])
+
+
+_BODY = "/apps/{appID:segment}{scope:scope}/buckets/{bucketID:segment}/objects/{objectID:segment}/body"
+
+ROUTES = [route(_BODY, GET=get, PUT=put, DELETE=delete)]

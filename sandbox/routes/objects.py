@@ -1,0 +1,190 @@
+"""Objects of a bucket: whose changes push to the bucket's subscribers (sections 6 and 13)."""
+
+import re
+import sqlite3
+import uuid
+from typing import Any, NamedTuple
+
+import msgspec
+
+from sandbox import access, errors
+from sandbox.directory import scope_path
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+from sandbox.routes.buckets import Bucket, existing_bucket, made_bucket
+from sandbox.routes.events import object_changed
+
+OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
+LONGEST = 65_534  # characters of an object's JSON
+
+
+class Found(NamedTuple):
+    """An object that exists, its bucket, and its `resource` in the store."""
+
+    bucket: Bucket
+    row: sqlite3.Row
+    resource: str
+
+
+def found_object(call: Call) -> Found:
+    """Return the object that the path names. Raises BUCKET_NOT_FOUND, OBJECT_NOT_FOUND."""
+    bucket, object_id = existing_bucket(call), call.params["objectID"]
+    row = _row(call, bucket, object_id)
+    if row is None:
+        raise errors.simple(
+            404,
+            "OBJECT_NOT_FOUND",
+            f"The object {object_id} was not found",
+            objectID=object_id,
+            bucketID=bucket.id,
+            objectScope=errors.object_scope(call.scope),
+        )
+    return Found(bucket, row, f"{bucket.resource}/objects/{object_id}")
+
+
+def demand_readable(call: Call, found: Found) -> None:
+    """Raise UNAUTHORIZED unless the caller may read the object, or all objects of its bucket."""
+    access.demand_any(
+        call.store,
+        call.principal,
+        ("READ_EXISTING_OBJECT", found.resource),
+        ("READ_OBJECTS_IN_BUCKET", found.bucket.resource),
+    )
+
+
+def create(call: Call) -> Answer:
+    """Create an object with an ID of Kii's."""
+    bucket = made_bucket(call)
+    return _create(call, bucket, uuid.uuid4().hex)
+
+
+def replace(call: Call) -> Answer:
+    """Replace an object whole, or create it with the caller's ID."""
+    bucket, object_id = made_bucket(call), call.params["objectID"]
+    row = _row(call, bucket, object_id)
+    if row is None:
+        if "if-match" in call.headers:
+            raise _stale(object_id)
+        if not OBJECT_ID.fullmatch(object_id):
+            raise errors.invalid_input({"objectID": "must be 2 to 100 of A-Z, a-z, 0-9, _, - and ."})
+        return _create(call, bucket, object_id)
+    if call.headers.get("if-none-match", "").strip() == "*":
+        message = f"The object {object_id} already exists"
+        raise errors.simple(409, "OBJECT_ALREADY_EXISTS", message, objectID=object_id, bucketID=bucket.id)
+    found = Found(bucket, row, f"{bucket.resource}/objects/{object_id}")
+    return _write(call, found, _fields(call))
+
+
+def update(call: Call) -> Answer:
+    """Merge the given fields into an object."""
+    found = found_object(call)
+    return _write(call, found, {**msgspec.json.decode(found.row["data"]), **_fields(call)})
+
+
+def get(call: Call) -> Answer:
+    """Return an object with its `_` fields."""
+    found = found_object(call)
+    demand_readable(call, found)
+    row = found.row
+    own = {
+        "_id": row["object_id"],
+        "_created": row["created"],
+        "_modified": row["modified"],
+        "_owner": row["owner"].partition(":")[2] if row["owner"] else None,
+        "_version": str(row["version"]),
+        "_dataType": row["data_type"],
+    }
+    return Answer(200, {**msgspec.json.decode(row["data"]), **own}, headers=_etag(row["version"]))
+
+
+def delete(call: Call) -> Answer:
+    """Delete an object and its ACL."""
+    found = found_object(call)
+    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
+    _demand_version(call, found.row)
+    sql = "DELETE FROM objects WHERE bucket = ? AND object_id = ?"
+    call.store.run(sql, found.bucket.resource, found.row["object_id"])
+    call.store.run("DELETE FROM bodies WHERE object = ?", found.resource)
+    call.store.forget_below("acl", "resource", found.resource)
+    object_changed(call, "DATA_OBJECT_DELETED")
+    return Answer(204)
+
+
+def _create(call: Call, bucket: Bucket, object_id: str) -> Answer:
+    principal = call.principal
+    access.demand(call.store, principal, "CREATE_OBJECTS_IN_BUCKET", bucket.resource)
+    owner = None if principal.is_admin else principal.subject
+    data, now = _fields(call), call.sandbox.clock.now_ms()
+    data_type = call.headers.get("content-type", "application/json").partition(";")[0].strip()
+    call.store.run(
+        "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+        bucket.resource,
+        object_id,
+        owner,
+        msgspec.json.encode(data).decode(),
+        data_type,
+        now,
+        now,
+    )
+    access.object_defaults(call.store, call.scope, f"{bucket.resource}/objects/{object_id}", owner)
+    object_changed(call, "DATA_OBJECT_CREATED", object_id, now)
+    body = {"objectID": object_id, "createdAt": now, "dataType": data_type}
+    path = *filter(None, scope_path(call.scope).split("/")), "buckets", bucket.id, "objects", object_id
+    location = call.location(*path)
+    return Answer(201, body, "ObjectCreationResponse", {"Location": location, **_etag(1)})
+
+
+def _write(call: Call, found: Found, data: dict[str, Any]) -> Answer:
+    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
+    _demand_version(call, found.row)
+    version, now = found.row["version"] + 1, call.sandbox.clock.now_ms()
+    call.store.run(
+        "UPDATE objects SET data = ?, modified = ?, version = ? WHERE bucket = ? AND object_id = ?",
+        msgspec.json.encode(data).decode(),
+        now,
+        version,
+        found.bucket.resource,
+        found.row["object_id"],
+    )
+    object_changed(call, "DATA_OBJECT_UPDATED", modified_ms=now)
+    body = {"objectID": found.row["object_id"], "createdAt": found.row["created"], "modifiedAt": now}
+    return Answer(200, body, "ObjectUpdateResponse", _etag(version))
+
+
+def _fields(call: Call) -> dict[str, Any]:
+    """Return the body without the `_` fields, which are the server's."""
+    body = call.json_object()
+    if len(call.raw_body.decode()) > LONGEST:
+        raise errors.invalid_input({"body": f"must have at most {LONGEST} characters"})
+    return {name: value for name, value in body.items() if not name.startswith("_")}
+
+
+def _row(call: Call, bucket: Bucket, object_id: str) -> sqlite3.Row | None:
+    sql = "SELECT * FROM objects WHERE bucket = ? AND object_id = ?"
+    return call.store.one(sql, bucket.resource, object_id)
+
+
+def _demand_version(call: Call, row: sqlite3.Row) -> None:
+    """Raise the stale-version error unless `If-Match`, if given, names the object's version."""
+    wanted = call.headers.get("if-match")
+    if wanted is None or wanted.strip() == "*":
+        return
+    if str(row["version"]) not in [tag.strip().removeprefix("W/").strip('"') for tag in wanted.split(",")]:
+        raise _stale(row["object_id"])
+
+
+def _stale(object_id: str) -> errors.KiiError:
+    message = f"The object {object_id} does not have the given version"
+    return errors.simple(409, "OBJECT_VERSION_IS_STALE", message, objectID=object_id)
+
+
+def _etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+_BUCKET = "/apps/{appID:segment}{scope:scope}/buckets/{bucketID:segment}"
+
+ROUTES = [
+    route(f"{_BUCKET}/objects", POST=create),
+    route(f"{_BUCKET}/objects/{{objectID:segment}}", GET=get, PUT=replace, PATCH=update, DELETE=delete),
+]

@@ -1,0 +1,54 @@
+"""Payloads too large for APNs, kept for the device to fetch (section 8.5, notes)."""
+
+import msgspec
+
+from sandbox import access, directory, errors
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+
+
+def get(call: Call) -> Answer:
+    """Return the message that was too large."""
+    user_id = _user_id(call)
+    row = call.store.one(
+        "SELECT payload FROM payloads WHERE app_id = ? AND user_id = ? AND payload_id = ?",
+        call.app_id,
+        user_id,
+        call.params["payloadID"],
+    )
+    if row is None:
+        raise _not_found(call, user_id)
+    return Answer(200, msgspec.Raw(row["payload"].encode()), "PushPayloadRetrievalResponse")
+
+
+def delete(call: Call) -> Answer:
+    """Forget the message."""
+    user_id = _user_id(call)
+    sql = "DELETE FROM payloads WHERE app_id = ? AND user_id = ? AND payload_id = ?"
+    if not call.store.run(sql, call.app_id, user_id, call.params["payloadID"]):
+        raise _not_found(call, user_id)
+    return Answer(204)
+
+
+def _user_id(call: Call) -> str:
+    user_id = directory.user_id(call.store, call.principal, call.params["userID"])
+    access.demand_self(call.principal, f"UserID:{user_id}")
+    return user_id
+
+
+def _not_found(call: Call, user_id: str) -> errors.KiiError:
+    payload_id = call.params["payloadID"]
+    return errors.KiiError(
+        404,
+        "PAYLOAD_ID_NOT_FOUND",
+        f"The payload {payload_id} was not found",
+        type_name="PushPayloadIDNotFoundException",
+        userID=user_id,
+        payloadID=payload_id,
+        appID=call.app_id,
+    )
+
+
+ROUTES = [
+    route("/apps/{appID:segment}/users/{userID:segment}/payloads/{payloadID:segment}", GET=get, DELETE=delete)
+]

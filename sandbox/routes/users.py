@@ -1,0 +1,105 @@
+"""Users: registration and lookup (section 13)."""
+
+import sqlite3
+import uuid
+from typing import Any
+
+import msgspec
+
+from sandbox import directory, errors, registry
+from sandbox.gateway import route
+from sandbox.operation import Answer, Call
+from sandbox.principal import Principal
+from sandbox.registry import NewUser
+
+ADDRESS_FIELDS = ("loginName", "emailAddress", "phoneNumber")
+TEXT_FIELDS = (*ADDRESS_FIELDS, "displayName", "country", "locale")
+LARGEST = 63 * 1024  # bytes of a user's own fields
+LONGEST = 200  # characters of an address
+
+
+def register(call: Call) -> Answer:
+    """Register a user; with the `RegistrationAndAuthorizationRequest` type, log him in as well."""
+    _ = call.principal  # an app that is identified is enough
+    body = call.json_object()
+    invalid = _invalid(body)
+    if invalid:
+        raise errors.invalid_input(invalid)
+    user_id = str(uuid.uuid4())
+    phone = body.get("phoneNumber")
+    if phone and not phone.startswith("+") and body.get("country"):
+        phone = f"{body['country']}-{phone}"  # as `PHONE:{CC}-{local}` will name it
+    data = {name: value for name, value in body.items() if name not in (*ADDRESS_FIELDS, "password")}
+    user = NewUser(
+        app_id=call.app_id,
+        user_id=user_id,
+        password=body["password"],
+        login_name=body.get("loginName"),
+        email=body.get("emailAddress"),
+        phone=phone,
+        data=data,
+    )
+    try:
+        registry.add_user(call.store, user, call.sandbox.clock.now_ms())
+    except sqlite3.IntegrityError as error:
+        raise _taken(call, user) from error
+    answer: dict[str, Any] = {"userID": user_id}
+    if "RegistrationAndAuthorizationRequest" in call.headers.get("content-type", ""):
+        login = call.sandbox.tokens.mint(Principal("user", call.app_id, user_id), None)
+        answer |= {f"_{part[0]}": login[part[1]] for part in _LOGIN_FIELDS if part[1] in login}
+    location = {"Location": call.location("users", user_id)}
+    return Answer(201, answer, "RegistrationResponse", location)
+
+
+_LOGIN_FIELDS = (("accessToken", "access_token"), ("refreshToken", "refresh_token"))
+
+
+def get(call: Call) -> Answer:
+    """Return a user: whole to himself and the admin, without his addresses to others."""
+    principal = call.principal
+    if principal.kind == "anonymous":
+        raise errors.unauthorized(principal)
+    identifier = call.params["userID"]
+    if identifier == "me":
+        identifier = directory.user_id(call.store, principal, identifier)
+    row = directory.user(call.store, call.app_id, identifier)
+    body = {"userID": row["user_id"], "loginName": row["login_name"]}
+    if principal.is_admin or principal.subject == f"UserID:{row['user_id']}":
+        body |= {"emailAddress": row["email"], "phoneNumber": row["phone"]}
+    body |= msgspec.json.decode(row["data"])
+    given = {name: value for name, value in body.items() if value is not None}
+    return Answer(200, given, "UserDataRetrievalResponse")
+
+
+def _invalid(body: dict[str, Any]) -> dict[str, str]:
+    invalid = {name: "must be a string" for name in TEXT_FIELDS if not isinstance(body.get(name, ""), str)}
+    for name in ADDRESS_FIELDS:
+        if name not in invalid and name in body and not 0 < len(body[name]) <= LONGEST:
+            invalid[name] = f"must have 1 to {LONGEST} characters"
+    if not any(name in body for name in ADDRESS_FIELDS):
+        invalid["loginName"] = "one of loginName, emailAddress and phoneNumber must be given"
+    if not isinstance(body.get("password"), str) or not body["password"]:
+        invalid["password"] = "must be a string that is not empty"  # noqa: S105 (a reason)
+    for name in body:
+        if name.startswith("_"):
+            invalid[name] = "a field of one's own must not start with _"
+    if len(msgspec.json.encode(body)) > LARGEST:
+        invalid["body"] = f"must have at most {LARGEST} bytes"
+    return invalid
+
+
+def _taken(call: Call, user: NewUser) -> errors.KiiError:
+    for prefix, value in (("LOGIN_NAME:", user.login_name), ("EMAIL:", user.email), ("PHONE:", user.phone)):
+        column, field = directory.ADDRESSES[prefix]
+        sql = f"SELECT 1 FROM users WHERE app_id = ? AND {column} = ?"  # noqa: S608 (our columns)
+        wanted = value.lower() if value and column == "email" else value
+        if value is not None and call.store.one(sql, call.app_id, wanted) is not None:
+            message = f"The user with {field} {value} already exists"
+            return errors.simple(409, "USER_ALREADY_EXISTS", message, field=field, value=value)
+    raise AssertionError("an address of the user is taken")
+
+
+ROUTES = [
+    route("/apps/{appID:segment}/users", POST=register),
+    route("/apps/{appID:segment}/users/{userID:segment}", GET=get),
+]

@@ -1,0 +1,203 @@
+"""Fact sheet 1.2, 1.3 and 9: who is let in, and what every answer looks like."""
+
+import base64
+import socket
+
+import httpx
+import pytest
+
+from tests.sandbox.kii import APP, OK, Kii, assert_error
+
+SEND = "/users/LOGIN_NAME:bob/push/messages"
+
+
+def basic(app: str) -> str:
+    return "Basic " + base64.b64encode(f"{app}:any".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status", "code"),
+    [
+        (None, 401, "UNAUTHORIZED"),
+        ("Bearer BAD", 403, "WRONG_TOKEN"),
+        ("bearer BAD", 403, "WRONG_TOKEN"),
+        ("Bearer", 401, "UNAUTHORIZED"),
+        ("Digest x", 401, "UNAUTHORIZED"),
+        (basic(APP), 401, "UNAUTHORIZED"),
+        (basic("other"), 401, "UNAUTHORIZED"),
+        ("Basic %%%", 401, "UNAUTHORIZED"),
+        ("Basic /w==", 401, "UNAUTHORIZED"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", SEND), ("PUT", "/topics/x"), ("GET", "/installations")]
+)
+def test_no_push_call_without_a_valid_token(
+    kii: Kii, method: str, path: str, authorization: str | None, status: int, code: str
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+
+    assert_error(kii.call(method, path, "nobody", headers=headers), status, code)
+
+
+def test_a_wrong_token_is_named(kii: Kii) -> None:
+    answer = kii.call("POST", SEND, "nobody", headers={"Authorization": "Bearer BAD"}, json=OK)
+
+    assert_error(answer, 403, "WRONG_TOKEN", "WrongTokenException", appID=APP, accessToken="BAD")
+
+
+def test_who_lacks_permission_is_named(kii: Kii) -> None:
+    answer = kii.call("PUT", "/topics/x", "alice")
+
+    assert_error(
+        answer,
+        401,
+        "UNAUTHORIZED",
+        "UnauthorizedAccessException",
+        authenticatedAppID=APP,
+        authenticatedPrincipalID=kii.id("alice"),
+    )
+
+
+def test_the_app_key_is_not_checked(kii: Kii) -> None:
+    headers = {"X-Kii-AppID": APP, "X-Kii-AppKey": "whatever", "x-kii-sdk": "sn=jp;sv=1"}
+
+    assert kii.call("POST", SEND, json=OK, headers=headers).status_code == 201
+
+
+def test_an_unknown_app_is_not_found(kii: Kii) -> None:
+    headers = {"Authorization": f"Bearer {kii.token('admin')}"}
+
+    answer = kii.http.get("/api/apps/none/topics", headers=headers)
+
+    assert_error(answer, 404, "APP_NOT_FOUND", "AppNotFoundException", appID="none")
+
+
+def test_the_admin_is_nobodys_me(kii: Kii) -> None:
+    assert_error(kii.call("POST", "/users/me/push/messages", json=OK), 401, "UNAUTHORIZED")
+    assert_error(kii.call("GET", "/users/me"), 401, "UNAUTHORIZED")
+
+
+def test_every_answer_repeats_its_status_and_lets_browsers_in(kii: Kii) -> None:
+    for answer in (kii.call("GET", "/topics"), kii.call("GET", "/topics/none"), kii.call("PUT", "/topics/a")):
+        assert answer.headers["X-HTTP-Status-Code"] == str(answer.status_code)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+        assert answer.headers["Cache-Control"] == "max-age=0, no-cache, no-store"
+        assert answer.headers["Date"]
+
+
+def test_minimal_headers_on_request(kii: Kii) -> None:
+    body = {"deviceType": "ANDROID", "installationRegistrationID": "r"}
+    full = kii.call("POST", "/installations", "bob", json=body)
+
+    minimal = kii.call("POST", "/installations", "bob", json=body, headers={"kii-m": "0"})
+
+    assert {"location", "x-http-status-code", "cache-control"} <= full.headers.keys()
+    assert minimal.json() == full.json()
+    assert minimal.headers.keys() == {"date", "content-type", "content-length"}
+
+
+def test_a_browsers_preflight_is_granted(kii: Kii) -> None:
+    headers = {
+        "Origin": "http://example.com",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-kii-appid,x-kii-appkey,x-kii-sdk",
+    }
+
+    answer = kii.call("OPTIONS", SEND, "nobody", headers=headers)
+
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    assert answer.headers["Access-Control-Allow-Headers"] == headers["Access-Control-Request-Headers"]
+
+
+def test_a_path_or_method_that_kii_does_not_have(kii: Kii) -> None:
+    assert_error(kii.call("GET", "/nothing/here"), 404, "RESOURCE_NOT_FOUND")
+    assert_error(kii.http.get("/api/nothing"), 404, "RESOURCE_NOT_FOUND")
+    wrong = kii.call("PUT", SEND)
+    assert_error(wrong, 405, "METHOD_NOT_ALLOWED")
+    assert wrong.headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"data":{"a":NaN}}',
+        b'{"data":{"a":Infinity}}',
+        b'{"data":{"a":1e999}}',
+        b'{"data":{"a":"\\ud800 alone, and long enough to be read on"}}',
+        b"[" * 100_000,
+        b'{"data":' * 50_000,
+        b"\xef\xbb\xbf{}",
+        b"{} {}",
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", SEND), ("POST", "/installations"), ("POST", "/buckets/bb/objects"), ("POST", "/groups")],
+)
+def test_a_body_that_is_not_json_is_refused(kii: Kii, method: str, path: str, body: bytes) -> None:
+    assert_error(kii.call(method, path, content=body), 400, "INVALID_JSON")
+
+
+@pytest.mark.parametrize("body", ["[]", "1", '"x"', "null", "true"])
+@pytest.mark.parametrize(
+    "path", [SEND, "/installations", "/buckets/bb/objects", "/users", "/things", "/groups"]
+)
+def test_json_that_is_no_object_is_refused(kii: Kii, path: str, body: str) -> None:
+    assert_error(kii.call("POST", path, content=body), 400, "INVALID_INPUT_DATA")
+
+
+@pytest.mark.parametrize("depth", [500, 5_000, 50_000])
+@pytest.mark.parametrize("path", ["/buckets/bb/objects", "/users", "/things", "/groups", SEND])
+def test_json_nested_deeply_does_no_harm(kii: Kii, path: str, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    body = f'{{"loginName":"u","password":"p","_vendorThingID":"v","_password":"p","name":"n","x":{nested}}}'
+
+    answer = kii.call("POST", path, content=body)
+
+    assert answer.status_code in (201, 400)
+    assert answer.status_code == 201 or answer.json()["errorCode"] in ("INVALID_JSON", "INVALID_INPUT_DATA")
+
+
+def test_a_number_without_end_does_no_harm(kii: Kii) -> None:
+    answer = kii.call("POST", SEND, content=b'{"data":{"a":' + b"9" * 5000 + b'},"gcm":{"enabled":false}}')
+
+    assert answer.status_code == 400
+
+
+def test_a_body_without_end_is_cut_off(kii: Kii) -> None:
+    assert_error(kii.call("POST", SEND, content=b" " * 1_100_000), 413, "REQUEST_TOO_LARGE")
+
+
+def test_an_encoded_slash_does_not_split_a_path(kii: Kii) -> None:
+    answer = kii.call("GET", "/users/EMAIL:b%2Fb%40example.com/topics/t")
+
+    assert_error(
+        answer, 404, "USER_NOT_FOUND", "UserNotFoundException", field="emailAddress", value="b/b@example.com"
+    )
+
+
+def test_a_path_that_is_not_utf_8_is_refused(kii: Kii) -> None:
+    assert_error(kii.call("GET", "/users/%FF%FE"), 400, "INVALID_INPUT_DATA")
+
+
+def test_a_request_that_is_not_http_leaves_the_sandbox_standing(kii: Kii) -> None:
+    url = httpx.URL(kii.origin)
+    with socket.create_connection((url.host, url.port or 0), timeout=5) as raw:
+        raw.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+        assert raw.recv(1000).startswith(b"HTTP/1.1 400")
+
+    assert kii.call("GET", "/topics").status_code == 200
+
+
+def test_no_body_on_head(kii: Kii) -> None:
+    answer = kii.call("HEAD", "/topics/none")
+
+    assert answer.status_code == 404
+    assert answer.content == b""
