@@ -43,7 +43,7 @@ invoke: $(READY) mosquitto ## Run a built function with its event from events/: 
 
 .PHONY: test
 test: lint mosquitto ## Everything that CI runs
-	$(PYTEST) tests/unit --cov --cov-report=term:skip-covered
+	$(PYTEST) tests/unit tests/delivery --cov --cov-report=term:skip-covered
 	$(PYTEST) tests/template
 	$(PYTEST) tests/contract
 	$(PYTEST) tests/sandbox
