@@ -5,7 +5,7 @@ value of the wrong type. A checker yields (field path, reason) for what is wrong
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.payloads import NETWORKS
 
@@ -101,15 +101,37 @@ FIELDS: dict[str, Checker] = {
     "apns.mutableContent": flag,
     "apns.category": string,
 }
-_PATHS = tuple((path, tuple(path.split(".")), checker) for path, checker in FIELDS.items())
-_MISSING = object()
+
+
+class _Field(NamedTuple):
+    checker: Checker
+    inner: dict[str, "_Field"]
+
+
+def _tree() -> dict[str, _Field]:
+    """Return FIELDS nested as they are in a body, so that a check looks only at what is there."""
+    root: dict[str, _Field] = {}
+    for path, checker in sorted(FIELDS.items()):
+        *parents, name = path.split(".")
+        fields = root
+        for parent in parents:
+            fields = fields[parent].inner
+        fields[name] = _Field(checker, {})
+    return root
+
+
+_TREE = _tree()
 
 
 def type_faults(body: Message) -> Iterator[Fault]:
     """Yield the fields of a decoded JSON object that are of the wrong type."""
-    for path, names, checker in _PATHS:
-        value: object = body
-        for name in names:
-            value = value.get(name, _MISSING) if isinstance(value, dict) else _MISSING
-        if value is not _MISSING:
-            yield from checker(path, value)
+    yield from _faults_within("", body, _TREE)
+
+
+def _faults_within(prefix: str, values: Message, fields: dict[str, _Field]) -> Iterator[Fault]:
+    for name, value in values.items():
+        field = fields.get(name)
+        if field is not None:
+            yield from field.checker(prefix + name, value)
+            if field.inner and isinstance(value, dict):
+                yield from _faults_within(f"{prefix}{name}.", value, field.inner)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.process import free_ports
+from local.process import free_ports, is_free
 from sandbox import mosquitto
 from sandbox.broker import Broker
 from sandbox.mosquitto import BrokerError, Tls
@@ -29,16 +29,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def start_fails(broker: Broker, match: str) -> None:
