@@ -11,7 +11,7 @@ from local.process import end, free_ports
 from local.progress import silent
 from local.sandbox import start_sandbox
 from local.stack import LocalStack
-from tests.support import Sandbox
+from tests.support import Sandbox, empty_tables
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +59,8 @@ def doors(stack: LocalStack) -> Iterator[Doors]:
 
 @pytest.fixture
 def sandbox(stack: LocalStack) -> Iterator[Sandbox]:
-    """The local stack's sandbox, fresh from its seed."""
+    """The local stack's sandbox, fresh from its seed; the bundle remembers nothing either."""
+    empty_tables(stack)
     sandbox = Sandbox(stack.sandbox_url)
     sandbox.reset()
     yield sandbox

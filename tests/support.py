@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from local.deploy import aws_session
+from local.deploy import STACK_NAME, aws_session
 from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
@@ -65,6 +65,23 @@ class Queue:
     def close(self) -> None:
         self._sqs.delete_queue(QueueUrl=self.url)
         self._sqs.close()
+
+
+def empty_tables(stack: "LocalStack") -> None:
+    """Make the deployed bundle forget what it has sent, and when Kii was not to be asked."""
+    session = aws_session()
+    resources = session.client("cloudformation", endpoint_url=stack.endpoint)
+    tables = session.client("dynamodb", endpoint_url=stack.endpoint)
+    for resource in resources.describe_stack_resources(StackName=STACK_NAME)["StackResources"]:
+        if resource["ResourceType"] == "AWS::DynamoDB::Table":
+            name = resource["PhysicalResourceId"]
+            keys = [
+                key["AttributeName"] for key in tables.describe_table(TableName=name)["Table"]["KeySchema"]
+            ]
+            for item in tables.scan(TableName=name)["Items"]:
+                tables.delete_item(TableName=name, Key={key: item[key] for key in keys})
+    resources.close()
+    tables.close()
 
 
 def dead_letters(stack: "LocalStack", *, count: int) -> list["MessageTypeDef"]:

@@ -11,14 +11,14 @@ from local.deploy import aws_session
 from local.invoke import logical_id
 from local.rie import RunningFunction
 from local.stack import LocalStack
-from tests.support import Queue
+from tests.support import Queue, Sandbox
 
 type Run = Callable[..., RunningFunction]
 type MakeSecret = Callable[[str], str]
 
 
 @pytest.fixture
-def run(stack: LocalStack, tmp_path: Path) -> Iterator[Run]:
+def run(stack: LocalStack, sandbox: Sandbox, tmp_path: Path) -> Iterator[Run]:  # noqa: ARG001 (fresh)
     """Start the function of a folder; keywords replace its environment variables."""
     with ExitStack() as running:
 

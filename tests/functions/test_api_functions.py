@@ -84,7 +84,7 @@ def test_a_bad_request_is_refused_with_the_field_and_never_reaches_kii(
     assert sandbox.deliveries() == []
 
 
-def test_an_unknown_user_is_kiis_own_404(run: "Run", sandbox: "Sandbox") -> None:  # noqa: ARG001 (reset)
+def test_an_unknown_user_is_kiis_own_404(run: "Run") -> None:
     event = {**example_event("direct_push"), "pathParameters": {"userID": "LOGIN_NAME:nobody"}}
 
     answer = run("direct_push").invoke(event)
