@@ -55,10 +55,14 @@ class Queue:
         self._sqs = aws_session().client("sqs", endpoint_url=endpoint)
         self.url = self._sqs.create_queue(QueueName=f"test-{uuid4().hex}")["QueueUrl"]
 
-    def messages(self) -> list["MessageTypeDef"]:
-        """Take up to ten messages off the queue."""
+    def messages(self, within: int = 0) -> list["MessageTypeDef"]:
+        """Take up to ten messages off the queue, the first of which must come `within` seconds (20 at most)."""
         found = self._sqs.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=600
+            QueueUrl=self.url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            VisibilityTimeout=600,
+            WaitTimeSeconds=within,
         )
         return found.get("Messages", [])
 

@@ -2,6 +2,7 @@
 
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -24,8 +25,9 @@ SCOPES = {
 
 
 def with_body(name: str, body: str) -> dict[str, Any]:
-    """Return the function's example event with another body."""
-    return {**example_event(name), "body": body}
+    """Return the function's example event with another body, and so another push."""
+    event = example_event(name)
+    return {**event, "headers": {**event["headers"], "Idempotency-Key": str(uuid4())}, "body": body}
 
 
 def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:

@@ -137,7 +137,8 @@ def test_a_scheduled_push_goes_to_the_push_queue_while_kii_is_unreachable(
 
     assert function.invoke(push(n=1)) is None
 
-    [message] = push_queue.messages()
+    # It waits for as long as Kii should be left alone.
+    [message] = push_queue.messages(within=20)
     queued = json.loads(message["Body"])
     assert queued.pop("id")
     assert queued == push(n=1)
