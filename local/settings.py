@@ -8,7 +8,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
 SAM = ROOT / ".tools/aws/bin/sam"
 UV = ROOT / ".tools/uv/bin/uv"
-REGION = "ap-northeast-1"
+# Any would do, but for the AWS CLI's version 1: in the older regions it sends SQS calls to AWS whatever
+# AWS_ENDPOINT_URL says.
+REGION = "eu-central-2"
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 
 # The sandbox's own seed: no secrets, they open nothing but the sandbox.
