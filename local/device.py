@@ -27,11 +27,19 @@ class Received:
 
 
 class Device:
-    """The MQTT device of one of the sandbox's users; connected and subscribed while its block runs."""
+    """The MQTT device of a user or thing of the sandbox; connected and subscribed while its block runs."""
 
-    def __init__(self, base_url: str, username: str, password: str = "password") -> None:  # noqa: S107 (seed)
+    def __init__(
+        self,
+        base_url: str,
+        username: str,
+        password: str = "password",  # noqa: S107 (the seed's)
+        *,
+        app_id: str = APP_ID,
+    ) -> None:
         """`base_url` is Kii's, ending in `/api`."""
-        self._api = f"{base_url}/apps/{APP_ID}"
+        self._app_id = app_id
+        self._api = f"{base_url}/apps/{app_id}"
         self._login = {"grant_type": "password", "username": username, "password": password}
         self._ready = threading.Event()
         self._refused = ""
@@ -91,7 +99,9 @@ class Device:
 
     def _install(self) -> dict[str, Any]:
         """Log in, install the device and return its MQTT endpoint (fact sheet 2.1, 7.1, 7.3)."""
-        with httpx.Client(trust_env=False, headers={"X-Kii-AppID": APP_ID, "X-Kii-AppKey": "any"}) as http:
+        with httpx.Client(
+            trust_env=False, headers={"X-Kii-AppID": self._app_id, "X-Kii-AppKey": "any"}
+        ) as http:
             login = http.post(f"{self._api}/oauth2/token", json=self._login).raise_for_status().json()
             self.user_id = login["id"]
             http.headers["Authorization"] = f"Bearer {login['access_token']}"
