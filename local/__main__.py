@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import textwrap
 from typing import Annotated
 
 import typer
@@ -14,6 +15,14 @@ from local.process import LocalError
 from local.progress import console, step
 from local.settings import ROOT, SAM, STATE
 from local.stack import LocalStack
+
+EXAMPLE = """\
+curl --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user test:test -H 'Content-Type: application/json' \\
+  -d '{"message": {"title": "Hello", "body": "It works", "networks": ["mqtt"]}}' \\
+  "$API_URL/users/LOGIN_NAME:bob/push/messages"
+aws sqs send-message --queue-url "$PUSH_QUEUE_URL" --message-body \\
+  '{"target": {"user": "LOGIN_NAME:bob"}, "message": {"title": "Hello", "body": "Again", "networks": ["mqtt"]}}'
+"""
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -60,22 +69,24 @@ def main() -> None:
 
 
 def _show(stack: LocalStack) -> None:
-    """Print where everything is, and keep the variables for a shell in a file."""
-    variables = STATE / "env"
-    exports = [f"export {name}='{value}'\n" for name, value in stack.variables().items()]
-    variables.write_text("".join([f'export PATH="{SAM.parent}:$PATH"\n', *exports]))
-    lines = {
+    """Print where everything is, and keep it in a file for shells."""
+    variables = stack.variables()
+    exports = [f"export {name}='{value}'\n" for name, value in variables.items()]
+    file = STATE / "env"
+    file.write_text("".join([f'export PATH="{SAM.parent}:$PATH"\n', *exports]))
+    console.print("\n[bold]The local stack is running.[/bold] `make down` ends it.\n")
+    for name, value in {
         "console": f"{stack.sandbox_url}/",
         "Kii's REST API": stack.kii_url,
         "MQTT broker": f"127.0.0.1:{stack.ports.mqtt}",
-        "HTTPS door": stack.api_url,
-        "push queue": stack.outputs.PushQueueUrl,
-        "AWS endpoint": stack.endpoint,
-    }
-    console.print("\n[bold]The local stack is running.[/bold] `make down` ends it.\n")
-    for name, value in lines.items():
-        console.print(Text(f"  {name:<15} {value}"))
-    console.print(f"\nFor the AWS command line and curl:  . {variables.relative_to(ROOT)}\n")
+    }.items():
+        console.print(Text(f"  {name:<28} {value}"))
+    console.print(f"\nFor curl and the AWS command line:  [bold]. {file.relative_to(ROOT)}[/bold]  sets\n")
+    for name, value in variables.items():
+        if not name.startswith("AWS_") and name.lower() != "no_proxy":
+            console.print(Text(f"  {name:<28} {value}"))
+    console.print("\nand what it takes to reach this stack and no account of yours. Then, for example:\n")
+    console.print(Text(textwrap.indent(EXAMPLE, "  ")))
 
 
 main()

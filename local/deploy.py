@@ -30,6 +30,7 @@ class Outputs:
     RestApiId: str
     StageName: str
     PushQueueUrl: str
+    PushFifoQueueUrl: str
     DeadLetterQueueUrl: str
     KiiSecretArn: str
     ScheduledPushFunctionArn: str

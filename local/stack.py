@@ -123,6 +123,7 @@ class LocalStack:
             **aws_variables(self.endpoint),
             "API_URL": self.api_url,
             "PUSH_QUEUE_URL": self.outputs.PushQueueUrl,
+            "PUSH_FIFO_QUEUE_URL": self.outputs.PushFifoQueueUrl,
             "DEAD_LETTER_QUEUE_URL": self.outputs.DeadLetterQueueUrl,
             "KII_SECRET_ARN": self.outputs.KiiSecretArn,
             "SCHEDULED_PUSH_FUNCTION_ARN": self.outputs.ScheduledPushFunctionArn,

@@ -56,7 +56,7 @@ class Queue:
         self.url = self._sqs.create_queue(QueueName=f"test-{uuid4().hex}")["QueueUrl"]
 
     def messages(self, within: int = 0) -> list["MessageTypeDef"]:
-        """Take up to ten messages off the queue, the first of which must come `within` seconds (20 at most)."""
+        """Take up to ten messages off the queue, waiting up to `within` seconds (20 at most)."""
         found = self._sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=10,
