@@ -49,6 +49,10 @@ class Demo:
             f"{each['method']} {each['path']}" for each in found if not each["path"].endswith("/oauth2/token")
         ]
 
+    def clock(self) -> float:
+        """Return the seconds by which the sandbox's clock was put forward."""
+        return self._offset / 1000
+
     def later(self, seconds: float) -> None:
         """Put the sandbox's clock forward."""
         self._offset += int(seconds * 1000)
