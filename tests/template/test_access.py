@@ -1,0 +1,116 @@
+"""House rules for who may do what."""
+
+import re
+
+import pytest
+
+from tests.template.model import allows, of_type, operations, references, statements
+
+ROLES = sorted(of_type("AWS::IAM::Role"))
+# AWS knows no resource for these actions.
+WITHOUT_RESOURCE = {"secretsmanager:GetRandomPassword"}
+# Logs and traces; what SAM gives every function.
+MANAGED = {
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+}
+PERMISSIONS = of_type("AWS::Lambda::Permission")
+GATEWAY_PERMITTED = {
+    function
+    for each in PERMISSIONS.values()
+    if each["Principal"] == "apigateway.amazonaws.com"
+    for function in references(each["FunctionName"])
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_allows_named_actions_only(role: str) -> None:
+    for statement in statements(role):
+        for action in statement["Action"]:
+            assert re.fullmatch(r"[a-z0-9-]+:\w+\*?", action), action
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_reaches_resources_of_this_stack_only(role: str) -> None:
+    for statement in statements(role):
+        if set(statement["Action"]) <= WITHOUT_RESOURCE:
+            continue
+        for resource in statement["Resource"]:
+            assert list(references(resource)), f"{statement['Action']} on {resource}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_no_managed_policy_but_those_for_logs_and_traces(role: str) -> None:
+    assert set(of_type("AWS::IAM::Role")[role].get("ManagedPolicyArns", [])) <= MANAGED
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_for_one_aws_service(role: str) -> None:
+    document = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]
+
+    [statement] = document["Statement"]
+    assert list(statement["Principal"]) == ["Service"]
+
+
+def test_every_operation_of_the_api_takes_signed_calls_only() -> None:
+    served = list(operations())
+    open_to_others = []
+    for name, operation, document in served:
+        schemes = document["components"]["securitySchemes"].items()
+        signed = {key for key, each in schemes if each.get("x-amazon-apigateway-authtype") == "awsSigv4"}
+        alternatives = operation.get("security", document.get("security"))
+        if not alternatives or not all(set(each) & signed for each in alternatives):
+            open_to_others.append(name)
+
+    assert served
+    assert open_to_others == []
+
+
+def test_the_gateway_may_invoke_the_function_of_every_operation() -> None:
+    for name, operation, _ in operations():
+        integration = operation["x-amazon-apigateway-integration"]
+        [function] = references(integration["uri"])
+        roles = references(integration.get("credentials"))
+        assert function in GATEWAY_PERMITTED or any(
+            allows(role, "lambda:InvokeFunction", function) for role in roles
+        ), name
+
+
+def test_a_service_may_invoke_a_function_for_this_stack_only() -> None:
+    unbounded = [
+        name
+        for name, each in PERMISSIONS.items()
+        if each["Principal"] == "*" or not list(references(each.get("SourceArn")))
+    ]
+
+    assert unbounded == []
+
+
+@pytest.mark.parametrize("stage", of_type("AWS::ApiGateway::Stage"))
+def test_a_stage_is_throttled_logged_and_traced(stage: str) -> None:
+    properties = of_type("AWS::ApiGateway::Stage")[stage]
+
+    [settings] = properties["MethodSettings"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert settings["ThrottlingRateLimit"] > 0
+    assert settings["ThrottlingBurstLimit"] > 0
+    assert set(references(properties["AccessLogSetting"]["DestinationArn"])) <= set(
+        of_type("AWS::Logs::LogGroup")
+    )
+    assert properties["TracingEnabled"] is True
+
+
+@pytest.mark.parametrize("queue", of_type("AWS::SQS::Queue"))
+def test_a_queue_is_encrypted(queue: str) -> None:
+    properties = of_type("AWS::SQS::Queue")[queue]
+
+    assert properties.get("SqsManagedSseEnabled") is True or "KmsMasterKeyId" in properties
+
+
+@pytest.mark.parametrize("table", of_type("AWS::DynamoDB::Table"))
+def test_a_table_is_encrypted_recoverable_and_forgets(table: str) -> None:
+    properties = of_type("AWS::DynamoDB::Table")[table]
+
+    assert properties["SSESpecification"]["SSEEnabled"] is True
+    assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert properties["TimeToLiveSpecification"]["Enabled"] is True

@@ -1,0 +1,56 @@
+"""House rules for what a person reads: parameters, outputs, alarms."""
+
+import ast
+
+import pytest
+
+from kii_push.errors import Outcome
+from local.settings import ROOT
+from tests.template.model import functions, mentioned, of_type, source
+
+OWN_ALARMS = {
+    name: each
+    for name, each in of_type("AWS::CloudWatch::Alarm").items()
+    if not each.get("Namespace", "AWS/").startswith("AWS/")
+}
+
+
+def metrics_counted() -> set[str]:
+    """The metric names that `observability` can publish."""
+    tree = ast.parse((ROOT / "layers/kii/python/kii_push/observability.py").read_text())
+    literals = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {*Outcome, *(each for each in literals if isinstance(each, str))}
+
+
+@pytest.mark.parametrize("parameter", source()["Parameters"])
+def test_a_parameter_is_explained_and_has_a_default(parameter: str) -> None:
+    assert source()["Parameters"][parameter]["Description"].strip().endswith(".")
+    assert "Default" in source()["Parameters"][parameter]
+
+
+@pytest.mark.parametrize("parameter", source()["Parameters"])
+def test_a_parameter_is_for_something(parameter: str) -> None:
+    assert parameter in mentioned([source()["Globals"], source()["Resources"], source().get("Conditions")])
+
+
+@pytest.mark.parametrize("output", source()["Outputs"])
+def test_an_output_is_explained(output: str) -> None:
+    assert source()["Outputs"][output]["Description"].strip()
+
+
+@pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
+def test_an_alarm_says_what_it_means(alarm: str) -> None:
+    assert of_type("AWS::CloudWatch::Alarm")[alarm]["AlarmDescription"].strip()
+
+
+@pytest.mark.parametrize("alarm", OWN_ALARMS)
+def test_an_alarm_watches_a_metric_that_the_functions_publish(alarm: str) -> None:
+    properties = OWN_ALARMS[alarm]
+    variables = [each["Environment"]["Variables"] for each in functions().values()]
+
+    assert properties["MetricName"] in metrics_counted()
+    assert properties["Namespace"] in {each["POWERTOOLS_METRICS_NAMESPACE"] for each in variables}
+    # Powertools' only dimension.
+    [dimension] = properties["Dimensions"]
+    assert dimension["Name"] == "service"
+    assert dimension["Value"] in [each["POWERTOOLS_SERVICE_NAME"] for each in variables]

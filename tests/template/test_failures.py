@@ -1,0 +1,135 @@
+"""House rules for what fails: it ends up where a person can see it."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.model import allows, as_list, functions, of_type, references, statements
+
+FUNCTIONS = functions()
+QUEUES = of_type("AWS::SQS::Queue")
+SCHEDULES = of_type("AWS::Scheduler::Schedule")
+MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
+# Seconds, SQS's default.
+RETENTION = 345_600
+# Services that wait for a function's answer; all others hand it an event and go.
+WAITING = {"apigateway.amazonaws.com", "secretsmanager.amazonaws.com", "cognito-idp.amazonaws.com"}
+
+
+def dead_letters(queue: str) -> str:
+    """The queue that takes what this one gives up."""
+    [target] = references(QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"])
+    return target
+
+
+def taken_from(mapping: str) -> str:
+    """The queue, table or stream that a mapping takes from."""
+    [origin] = references(MAPPINGS[mapping]["EventSourceArn"])
+    return origin
+
+
+def invoked_asynchronously() -> set[str]:
+    """The functions that someone invokes without waiting for the answer."""
+    targets: list[Any] = [each["Target"]["Arn"] for each in SCHEDULES.values()]
+    targets += [target["Arn"] for each in of_type("AWS::Events::Rule").values() for target in each["Targets"]]
+    targets += [each["Endpoint"] for each in of_type("AWS::SNS::Subscription").values()]
+    targets += [
+        each["FunctionName"]
+        for each in of_type("AWS::Lambda::Permission").values()
+        if each["Principal"] not in WAITING
+    ]
+    for role, properties in of_type("AWS::IAM::Role").items():
+        [trust] = properties["AssumeRolePolicyDocument"]["Statement"]
+        if "scheduler.amazonaws.com" in as_list(trust["Principal"]["Service"]):
+            targets += [each["Resource"] for each in statements(role)]
+    return set(references(targets)) & set(FUNCTIONS)
+
+
+DEAD_LETTER_QUEUES = {dead_letters(name) for name, each in QUEUES.items() if "RedrivePolicy" in each}
+SOURCES = sorted(set(QUEUES) - DEAD_LETTER_QUEUES)
+QUEUE_MAPPINGS = sorted(name for name in MAPPINGS if taken_from(name) in QUEUES)
+
+
+@pytest.mark.parametrize("function", sorted(invoked_asynchronously()))
+def test_a_function_that_is_invoked_and_left_alone_has_somewhere_to_put_its_failures(function: str) -> None:
+    [config] = [
+        each
+        for each in of_type("AWS::Lambda::EventInvokeConfig").values()
+        if function in references(each["FunctionName"])
+    ]
+    [destination] = references(config["DestinationConfig"]["OnFailure"]["Destination"])
+    [role] = references(FUNCTIONS[function]["Role"])
+
+    assert destination in DEAD_LETTER_QUEUES
+    assert allows(role, "sqs:SendMessage", destination)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_firing_that_cannot_be_delivered_is_dead_lettered(schedule: str) -> None:
+    target = SCHEDULES[schedule]["Target"]
+    [function] = references(target["Arn"])
+    [queue] = references(target["DeadLetterConfig"]["Arn"])
+    [role] = references(target["RoleArn"])
+
+    assert queue in DEAD_LETTER_QUEUES
+    assert allows(role, "sqs:SendMessage", queue)
+    assert allows(role, "lambda:InvokeFunction", function)
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+
+
+@pytest.mark.parametrize("queue", SOURCES)
+def test_a_queue_gives_up_to_a_queue_of_its_kind_that_keeps_longer(queue: str) -> None:
+    target = QUEUES[dead_letters(queue)]
+
+    assert target.get("FifoQueue") == QUEUES[queue].get("FifoQueue")
+    assert target.get("MessageRetentionPeriod", RETENTION) > QUEUES[queue].get(
+        "MessageRetentionPeriod", RETENTION
+    )
+
+
+@pytest.mark.parametrize("mapping", QUEUE_MAPPINGS)
+def test_a_message_is_not_handed_out_again_while_it_may_still_be_worked_on(mapping: str) -> None:
+    [function] = references(MAPPINGS[mapping]["FunctionName"])
+
+    assert QUEUES[taken_from(mapping)]["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Timeout"]
+
+
+@pytest.mark.parametrize("mapping", QUEUE_MAPPINGS)
+def test_a_batch_is_answered_message_by_message_and_at_a_bounded_rate(mapping: str) -> None:
+    assert MAPPINGS[mapping]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert MAPPINGS[mapping]["ScalingConfig"]["MaximumConcurrency"]
+
+
+@pytest.mark.parametrize("mapping", QUEUE_MAPPINGS)
+def test_the_function_may_take_from_its_queue_and_from_no_other(mapping: str) -> None:
+    [function] = references(MAPPINGS[mapping]["FunctionName"])
+    [role] = references(FUNCTIONS[function]["Role"])
+    mapped = {
+        taken_from(each) for each in QUEUE_MAPPINGS if function in references(MAPPINGS[each]["FunctionName"])
+    }
+
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage"):
+        assert {queue for queue in QUEUES if allows(role, action, queue)} == mapped
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+def test_what_a_mapping_takes_and_cannot_get_rid_of_is_dead_lettered(mapping: str) -> None:
+    if mapping in QUEUE_MAPPINGS:
+        given_up_to = {dead_letters(taken_from(mapping))}
+    else:
+        given_up_to = set(references(MAPPINGS[mapping]["DestinationConfig"]["OnFailure"]))
+
+    assert given_up_to
+    assert given_up_to <= DEAD_LETTER_QUEUES
+
+
+@pytest.mark.parametrize("queue", sorted(DEAD_LETTER_QUEUES))
+def test_someone_is_told_when_a_dead_letter_lies_there(queue: str) -> None:
+    alarms = [
+        each
+        for each in of_type("AWS::CloudWatch::Alarm").values()
+        if each["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        and queue in references(each["Dimensions"])
+    ]
+
+    assert alarms
