@@ -16,7 +16,7 @@ class Forward(msgspec.Struct, forbid_unknown_fields=True):
     """Body of `POST /_sandbox/send`: a path below the door's base URL, and what to send there."""
 
     path: str
-    body: msgspec.Raw | None = None
+    body: msgspec.Raw = msgspec.Raw()
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
 
 
@@ -38,7 +38,7 @@ async def forward(base_url: str | None, wanted: Forward) -> tuple[int, bytes]:
     url = httpx.URL(base_url + wanted.path)
     if (url.scheme, url.netloc) != (base.scheme, base.netloc) or not url.path.startswith(base.path):
         raise BundleError(400, "path must stay below the bundle's base URL")
-    content = bytes(wanted.body) if wanted.body is not None else b""
+    content = bytes(wanted.body)
     headers = _signed(wanted.method, str(url), content)
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:

@@ -12,7 +12,7 @@ const STATUS = {
 export function showAnswer(result, { ok, status, body }, ms) {
   const fields = Object(body);
   if (!ok && typeof fields.error === "string" && fields.status === undefined) {
-    showTrouble(result, "The sandbox could not pass the push on.", fields.error);
+    showTrouble(result, "The sandbox could not pass the push on.", `It says: ${fields.error}.`);
     return;
   }
   const parts = [make("p", ok ? "outcome good" : "outcome bad", make("strong", "", ok ? "Sent" : fields.title ?? fields.message ?? "Not sent"))];
@@ -37,7 +37,8 @@ const list = (entries) =>
 
 function whole(body) {
   const pre = make("pre", "", typeof body === "string" ? body : JSON.stringify(body, null, 2));
-  pre.tabIndex = 0;
+  pre.tabIndex = 0; // it scrolls
+  pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", "The whole answer");
   return make("details", "payload", make("summary", "", "Whole answer"), pre);
 }

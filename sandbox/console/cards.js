@@ -23,9 +23,9 @@ export class Card {
     this._list = this._find(".pushes");
     this._seqs = [];
     this._find(".card").dataset.type = device.deviceType;
-    const title = this._find(".owner");
-    title.id = `device-${device.installationID}`;
-    this._find(".card").setAttribute("aria-labelledby", title.id);
+    const names = [".owner", ".type"].map((name) => this._find(name));
+    for (const name of names) name.id = `${name.className}-${device.installationID}`;
+    this._find(".card").setAttribute("aria-labelledby", names.map(({ id }) => id).join(" "));
     this.update(device);
   }
 

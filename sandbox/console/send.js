@@ -104,6 +104,7 @@ export class SendForm {
 
   async _send() {
     const result = byId("send-result");
+    result.replaceChildren();
     const began = performance.now();
     try {
       const wanted = `{"path":${JSON.stringify(this._path())},"body":${this._message()}}`;
