@@ -17,11 +17,11 @@ from local.settings import ROOT, SAM, STATE
 from local.stack import LocalStack
 
 EXAMPLE = """\
-curl --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user test:test -H 'Content-Type: application/json' \\
+curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user test:test -H 'Content-Type: application/json' \\
   -d '{"message": {"title": "Hello", "body": "It works", "networks": ["mqtt"]}}' \\
   "$API_URL/users/LOGIN_NAME:bob/push/messages"
 aws sqs send-message --queue-url "$PUSH_QUEUE_URL" --message-body \\
-  '{"target": {"user": "LOGIN_NAME:bob"}, "message": {"title": "Hello", "body": "Again", "networks": ["mqtt"]}}'
+  '{"target": {"user": "LOGIN_NAME:bob"}, "message": {"title": "Hello", "body": "Hi", "networks": ["mqtt"]}}'
 """
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -66,7 +66,7 @@ def start(  # noqa: PLR0913 (all by keyword)
     log: Path,
     env: Mapping[str, str] | None = None,
     inherit: bool = True,
-    timeout: float = 30,
+    timeout: float = 60,
 ) -> subprocess.Popen[bytes]:
     """Start `command` and return it once `health_url` answers 200.
 
@@ -100,7 +100,7 @@ def running(  # noqa: PLR0913 (all by keyword)
     health_url: str,
     log: Path,
     env: Mapping[str, str] | None = None,
-    timeout: float = 30,
+    timeout: float = 60,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` until the block ends; the arguments and errors are those of `start`."""
     child = start(command, name=name, health_url=health_url, log=log, env=env, timeout=timeout)
