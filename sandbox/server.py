@@ -41,6 +41,7 @@ async def serve(sandbox: Sandbox, listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # callers are on loopback themselves; a header must not say otherwise
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )
