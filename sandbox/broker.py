@@ -18,6 +18,7 @@ from sandbox.mosquitto import ADMIN, HOST, BrokerError, Mosquitto, Ports, Tls
 _ORDERS = "$CONTROL/dynamic-security/v1"
 _ANSWER_SECONDS = 5
 _GONE = "the MQTT broker is gone"
+_NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a push may wait 40 ms for an ACK
 
 
 class Broker:
@@ -39,6 +40,7 @@ class Broker:
         self._orders = itertools.count(1)
         self._unanswered: dict[str, asyncio.Future[list[dict[str, Any]]]] = {}
         self._devices: dict[str, tuple[str, str]] = {}
+        self._one_change = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the broker; return once devices can connect. Raises BrokerError if a part or port is missing.
@@ -53,9 +55,7 @@ class Broker:
             password=self._mosquitto.password,
             protocol=aiomqtt.ProtocolVersion.V311,
             timeout=_ANSWER_SECONDS,
-            socket_options=[
-                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            ],  # else a push may wait 40 ms for an ACK
+            socket_options=[_NO_DELAY],
         )
         try:
             self._connection = await client.__aenter__()
@@ -81,35 +81,33 @@ class Broker:
 
         Does nothing if that device is known as it is; otherwise what was known of `username` is replaced.
         """
-        if self._devices.get(username) == (password, topic):
-            return
-        await self.remove_device(username)
-        await self._order(
-            {
-                "command": "createRole",
-                "rolename": username,
-                "acls": [
-                    {"acltype": kind, "topic": topic, "allow": True}
-                    for kind in ("subscribeLiteral", "publishClientReceive")
-                ],
-            },
-            {
-                "command": "createClient",
-                "username": username,
-                "password": password,
-                "clientid": topic,
-                "roles": [{"rolename": username}],
-            },
-        )
-        self._devices[username] = (password, topic)
+        async with self._one_change:
+            if self._devices.get(username) == (password, topic):
+                return
+            await self._remove(username)
+            await self._order(
+                {
+                    "command": "createRole",
+                    "rolename": username,
+                    "acls": [
+                        {"acltype": kind, "topic": topic, "allow": True}
+                        for kind in ("subscribeLiteral", "publishClientReceive")
+                    ],
+                },
+                {
+                    "command": "createClient",
+                    "username": username,
+                    "password": password,
+                    "clientid": topic,
+                    "roles": [{"rolename": username}],
+                },
+            )
+            self._devices[username] = (password, topic)
 
     async def remove_device(self, username: str) -> None:
         """Take the credentials back and cut the device off. Does nothing if there is no such device."""
-        if self._devices.pop(username, None) is not None:
-            await self._order(
-                {"command": "deleteClient", "username": username},
-                {"command": "deleteRole", "rolename": username},
-            )
+        async with self._one_change:
+            await self._remove(username)
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Publish with QoS 0: to whoever is connected now, without waiting for them."""
@@ -130,6 +128,13 @@ class Broker:
         if self._reader.done():
             raise BrokerError(_GONE)
         return self._connection
+
+    async def _remove(self, username: str) -> None:
+        if self._devices.pop(username, None) is not None:
+            await self._order(
+                {"command": "deleteClient", "username": username},
+                {"command": "deleteRole", "rolename": username},
+            )
 
     async def _order(self, *commands: dict[str, Any]) -> None:
         """Have dynamic security carry out `commands`; they are answered together."""

@@ -184,6 +184,21 @@ async def test_many_devices_can_be_added_at_once(broker: Broker) -> None:
         assert await received(device) == (f"{names[-1]}-topic", b"hello")
 
 
+async def test_a_device_can_be_added_and_removed_by_many_callers_at_once(broker: Broker) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(broker.add_device("dave", "dave-password", "dave-topic"))
+    async with listening(broker, "dave") as dave:
+        await broker.publish("dave-topic", b"hello")
+        assert await received(dave) == ("dave-topic", b"hello")
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(broker.remove_device("dave"))
+    with pytest.raises(MqttConnectError):
+        async with client(broker, "dave"):
+            pass
+
+
 async def test_online_tells_who_is_connected(broker: Broker) -> None:
     async def until(expected: set[str]) -> None:
         async with asyncio.timeout(5):
