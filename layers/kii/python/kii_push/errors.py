@@ -60,6 +60,12 @@ class Expired(PushError):
     outcome = Outcome.EXPIRED
 
 
+class NotFound(PushError):
+    """There is nothing of this name in the bundle's own records."""
+
+    outcome = Outcome.REJECTED
+
+
 class IDConflict(PushError):
     """The push's ID was used before, for a push that says something else."""
 
@@ -95,6 +101,13 @@ class RateExceeded(PushError):
 
 class LedgerError(PushError):
     """The ledger cannot be used, so nothing was sent."""
+
+    outcome = Outcome.NOT_SENT
+    retry_after = 10
+
+
+class QueueError(PushError):
+    """SQS did not take a message."""
 
     outcome = Outcome.NOT_SENT
     retry_after = 10

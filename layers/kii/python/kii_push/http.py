@@ -3,19 +3,25 @@
 import base64
 import functools
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
-from kii_push import observability, request, runtime, strict_json
-from kii_push.errors import IDConflict, InFlight, InvalidRequest, KiiError, Outcome, PushError, Violation
-from kii_push.ledger import Receipt
-from kii_push.request import PushRequest
+from kii_push import observability, route, runtime, strict_json
+from kii_push.errors import (
+    IDConflict,
+    InFlight,
+    InvalidRequest,
+    KiiError,
+    NotFound,
+    Outcome,
+    PushError,
+    Violation,
+)
 
 type Event = Mapping[str, Any]
 type Answer = dict[str, Any]
+type Handler = Callable[[Event], Answer]
 
 _STATUS = {
     Outcome.REJECTED: HTTPStatus.BAD_REQUEST,
@@ -26,52 +32,63 @@ _STATUS = {
 # Kii's own statuses that mean the same from here. Its 401 and 403 speak of the bundle's token, not of the
 # caller's signature, and would be taken for the gateway's.
 _KIIS_OWN = {400, 404, 409, 429}
-_TITLES = {
+TITLES = {
     Outcome.REJECTED: "The request was refused",
     Outcome.NOT_SENT: "Kii did not take the request; try again later",
     Outcome.UNKNOWN: "Whether Kii took the request is unknown",
     Outcome.EXPIRED: "The push came too late and was dropped",
 }
+FAULT = "A fault of the bundle's own; the log says where"
+# Answers name people's devices, and the passwords of the broker.
+_NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class UnsupportedMediaType(InvalidRequest):
     """The body's Content-Type is not JSON."""
 
 
-def api(handler: Callable[[Event], Answer]) -> Callable[[Event, object], Answer]:
-    """Make a Lambda handler of a function that takes the event, answers, or raises a PushError."""
-
-    @observability.metrics.log_metrics
-    @functools.wraps(handler)
-    def answered(event: Event, _context: object) -> Answer:
-        try:
-            return handler(event)
-        except PushError as error:
-            observability.failed(header(event, "idempotency-key"), error)
-            observability.count(error.outcome)
-            return problem(error)
-        finally:
-            runtime.calls().write()
-
-    return answered
+_STATUS_OF: dict[type[PushError], HTTPStatus] = {
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    strict_json.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NotFound: HTTPStatus.NOT_FOUND,
+    IDConflict: HTTPStatus.CONFLICT,
+    InFlight: HTTPStatus.CONFLICT,
+}
 
 
-def push_request(event: Event, target: Mapping[str, str]) -> PushRequest:
-    """Return the push request in the event's body for the `target` that the path names.
+def api(handler: Handler) -> Callable[[Event, object], Answer]:
+    """Make a Lambda handler of a function that takes the event, answers, or raises a PushError.
 
-    The ID is the `Idempotency-Key` header, else the body's, else a new one. Raises InvalidRequest.
+    A call with a query parameter is refused: see `api_taking`.
     """
-    value = request.merged(json_body(event), target)
-    key = header(event, "idempotency-key")
-    if key is not None:
-        request.push_id(key, "Idempotency-Key")
-        if value.get("id", key) != key:
-            raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))
-        value["id"] = key
-    return request.from_json(value, default_id=str(uuid.uuid4()))
+    return api_taking()(handler)
 
 
-def json_body(event: Event) -> Any:
+def api_taking(*queries: str) -> Callable[[Handler], Callable[[Event, object], Answer]]:
+    """Return what makes a Lambda handler as `api` does, for calls that may have these query parameters."""
+
+    def decorated(handler: Handler) -> Callable[[Event, object], Answer]:
+        @observability.metrics.log_metrics
+        @functools.wraps(handler)
+        def answered(event: Event, _context: object) -> Answer:
+            try:
+                route.refuse_other_queries(event, queries)
+                return handler(event)
+            except PushError as error:
+                observability.refused(event["httpMethod"], event["resource"], error)
+                return problem(error)
+            except Exception as error:  # noqa: BLE001 (logged; Lambda's own log would quote its message)
+                observability.crashed(error)
+                return fault()
+            finally:
+                runtime.calls().write()
+
+        return answered
+
+    return decorated
+
+
+def json_body(event: Event, max_bytes: int = strict_json.MAX_BYTES) -> Any:
     """Return the event's decoded JSON body. Raises InvalidRequest, TooLarge or UnsupportedMediaType."""
     media_type = (header(event, "content-type") or "").split(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
@@ -82,12 +99,7 @@ def json_body(event: Event) -> Any:
             text = base64.b64decode(text).decode()
         except ValueError:
             raise InvalidRequest(Violation("", "the body is not UTF-8")) from None
-    return strict_json.loads(text)
-
-
-def path(event: Event, name: str) -> str:
-    """Return a path parameter, percent-decoded."""
-    return unquote(event["pathParameters"][name])
+    return strict_json.loads(text, max_bytes)
 
 
 def header(event: Event, name: str) -> str | None:
@@ -96,48 +108,40 @@ def header(event: Event, name: str) -> str | None:
     return next((value for key, value in headers.items() if key.lower() == name), None)
 
 
-def answer(status: int, body: Mapping[str, Any]) -> Answer:
+def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
     """Return a JSON answer."""
-    return _answer(status, body, "application/json", {})
+    return _answer(status, json.dumps(body, ensure_ascii=False), "application/json", headers)
 
 
-def created(push_id: str, receipt: Receipt) -> Answer:
-    """Count a push that Kii accepted, now or earlier under the same ID, and return its answer."""
-    observability.sent(push_id, receipt.outcome)
-    observability.count(receipt.outcome)
-    body: dict[str, Any] = {"pushMessageID": receipt.push_message_id, "id": push_id}
-    headers = {}
-    if receipt.replayed:
-        body["replayed"] = True
-        headers["Idempotent-Replayed"] = "true"
-    return _answer(HTTPStatus.CREATED, body, "application/json", headers)
+def done(headers: Mapping[str, str] | None = None) -> Answer:
+    """Return 204, the answer without a body."""
+    return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _NOT_KEPT | dict(headers or {}), "body": ""}
 
 
-def problem(error: PushError) -> Answer:
-    """Return the RFC 9457 problem for `error`, with Kii's `errorCode` and the fields that are wrong."""
-    status = _status(error)
-    body: dict[str, Any] = {
-        "type": f"urn:kii-push:{error.outcome}",
-        "title": _TITLES[error.outcome],
-        "status": status,
-        "detail": error.reason,
-        "outcome": error.outcome,
-    }
+def problem(error: PushError, push_id: str | None = None) -> Answer:
+    """Return the RFC 9457 problem for `error`, with Kii's `errorCode` and the fields that are wrong.
+
+    `push_id` is what the push's record can be asked for by.
+    """
+    members: dict[str, Any] = {"detail": error.reason, "outcome": error.outcome}
+    if push_id is not None:
+        members["id"] = push_id
     if error.error_code:
-        body["errorCode"] = error.error_code
+        members["errorCode"] = error.error_code
     if isinstance(error, InvalidRequest):
-        body["errors"] = [{"field": each.field, "reason": each.reason} for each in error.violations]
+        members["errors"] = [{"field": each.field, "reason": each.reason} for each in error.violations]
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-    return _answer(status, body, "application/problem+json", headers)
+    return _problem(_status(error), f"urn:kii-push:{error.outcome}", TITLES[error.outcome], members, headers)
+
+
+def fault() -> Answer:
+    """Return the problem for a fault of our own."""
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", FAULT, {}, {})
 
 
 def _status(error: PushError) -> int:
-    if isinstance(error, UnsupportedMediaType):
-        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    if isinstance(error, strict_json.TooLarge):
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    if isinstance(error, IDConflict | InFlight):
-        return HTTPStatus.CONFLICT
+    if type(error) in _STATUS_OF:
+        return _STATUS_OF[type(error)]
     if isinstance(error, KiiError) and error.status in _KIIS_OWN:
         return error.status
     if isinstance(error, KiiError) and error.outcome == Outcome.REJECTED:
@@ -145,9 +149,16 @@ def _status(error: PushError) -> int:
     return _STATUS[error.outcome]
 
 
-def _answer(status: int, body: Mapping[str, Any], media_type: str, headers: Mapping[str, str]) -> Answer:
+def _problem(
+    status: int, type_: str, title: str, members: Mapping[str, Any], headers: Mapping[str, str]
+) -> Answer:
+    body = {"type": type_, "title": title, "status": int(status), **members}
+    return _answer(status, json.dumps(body, ensure_ascii=False), "application/problem+json", headers)
+
+
+def _answer(status: int, body: str, media_type: str, headers: Mapping[str, str] | None) -> Answer:
     return {
         "statusCode": int(status),
-        "headers": {"Content-Type": media_type, **headers},
-        "body": json.dumps(body, ensure_ascii=False),
+        "headers": {"Content-Type": media_type, **_NOT_KEPT, **(headers or {})},
+        "body": body,
     }

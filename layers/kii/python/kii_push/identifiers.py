@@ -15,6 +15,10 @@ _OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
 # change or break the path is refused: control characters, `/`, `\`, half a surrogate pair, `.` and `..`.
 _PRINCIPAL = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x20\x7f\ud800-\udfff]{1,250}")
 
+# A device token, whose form is the network's own: only what could change the path is refused.
+_TOKEN = re.compile(r"[^/\\\x00-\x20\x7f\ud800-\udfff]{1,4096}")
+_DEVICE_TYPES = ("ANDROID", "IOS", "JPUSH", "MQTT")
+
 _USER_PREFIXES = ("LOGIN_NAME:", "EMAIL:", "PHONE:")
 _THING_PREFIXES = ("VENDOR_THING_ID:",)
 
@@ -94,6 +98,26 @@ def group(value: str, field: str) -> str:
 def thing(value: str, field: str) -> str:
     """Return a thing identifier: an ID, or VENDOR_THING_ID: and the vendor's (fact sheet 4.1)."""
     return _address(value, field, _THING_PREFIXES)
+
+
+def device_token(value: str, field: str) -> str:
+    """Return a device token, which Kii calls `installationRegistrationID` (fact sheet 7.1)."""
+    return _match(
+        _TOKEN, value, field, "must be 1 to 4096 characters without spaces, slashes or control characters"
+    )
+
+
+def installation(value: str, field: str) -> str:
+    """Return an installation's ID, or a device type, a colon and a device token (fact sheet 7.2)."""
+    device_type, colon, token = value.partition(":")
+    if not colon:
+        return _principal(value, field)
+    if device_type not in _DEVICE_TYPES:
+        raise InvalidRequest(
+            Violation(field, f"must be an ID, or begin with one of {', '.join(_DEVICE_TYPES)}")
+        )
+    device_token(token, field)
+    return value
 
 
 def scope(type_: ScopeType, value: str, field: str) -> Scope:

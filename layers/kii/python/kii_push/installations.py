@@ -20,7 +20,7 @@ _PAUSE = 1
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
-class Registration(Struct, frozen=True):
+class Registration(Struct, frozen=True, omit_defaults=True):
     """The IDs of a registered device. `registration_id` is its device token: not for a log."""
 
     installation_id: str = field(name="installationID")
@@ -51,7 +51,7 @@ class _Installations(Struct):
     installations: list[dict[str, Any]]
 
 
-class MqttEndpoint(Struct, frozen=True):
+class MqttEndpoint(Struct, frozen=True, omit_defaults=True):
     """How a device connects to Kii's broker: MQTT 3.1, QoS 0, clean session (fact sheet 10).
 
     `topic` is what to subscribe to and the client ID as well. `ttl` is how many seconds it lives from now on,

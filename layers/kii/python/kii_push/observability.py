@@ -34,6 +34,18 @@ def failed(push_id: str | None, error: PushError) -> None:
     )
 
 
+def refused(method: str, resource: str, error: PushError) -> None:
+    """Log a call that asked for no push and did not succeed; `resource` is the pattern of its path."""
+    logger.warning(
+        "call",
+        method=method,
+        resource=resource,
+        outcome=error.outcome,
+        error_code=error.error_code,
+        reason=error.reason,
+    )
+
+
 def crashed(error: Exception) -> None:
     """Log a fault of our own: its type and where it happened, not its message, which may quote the push."""
     frames = traceback.extract_tb(error.__traceback__)

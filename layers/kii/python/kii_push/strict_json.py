@@ -17,18 +17,18 @@ class TooLarge(InvalidRequest):
     """The text is longer than MAX_BYTES."""
 
 
-def loads(text: str) -> Any:
+def loads(text: str, max_bytes: int = MAX_BYTES) -> Any:
     """Decode `text`.
 
     Raises InvalidRequest for malformed JSON, NaN, Infinity and numbers that would become it, a key given
-    twice, half a surrogate pair and nesting beyond MAX_DEPTH; TooLarge beyond MAX_BYTES of UTF-8.
+    twice, half a surrogate pair and nesting beyond MAX_DEPTH; TooLarge beyond `max_bytes` of UTF-8.
     """
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise _invalid("is not valid Unicode") from None
-    if size > MAX_BYTES:
-        raise TooLarge(Violation("", f"the body has {size} bytes; at most {MAX_BYTES} are taken"))
+    if size > max_bytes:
+        raise TooLarge(Violation("", f"the body has {size} bytes; at most {max_bytes} are taken"))
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_float=_float, parse_constant=_constant)
     except RecursionError:

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from msgspec import Struct, field
 
+from kii_push import identifiers
 from kii_push.client import KiiClient
-from kii_push.errors import UnreadableAnswer
+from kii_push.errors import InvalidRequest, UnreadableAnswer, Violation
 from kii_push.identifiers import APP, Scope, encode
 from kii_push.lookup import found
 
 Verb = Literal["SUBSCRIBE_TO_TOPIC", "SEND_MESSAGE_TO_TOPIC"]
 
 _SUBJECTS = {"userID": "UserID", "groupID": "GroupID", "thingID": "ThingID"}
+_CHECKS = {"UserID": identifiers.user, "GroupID": identifiers.group, "ThingID": identifiers.thing}
 
 
 class Topic(Struct, frozen=True):
@@ -42,6 +44,21 @@ class Subject:
     def __str__(self) -> str:
         """Return the form it has in a path, such as `UserID:u-1`."""
         return f"{self.type}:{self.id}"
+
+
+def parse_verb(value: str, field: str) -> Verb:
+    """Return a verb that Kii knows. Raises InvalidRequest naming `field`, as the next one does."""
+    if value not in get_args(Verb):
+        raise InvalidRequest(Violation(field, f"must be one of {', '.join(get_args(Verb))}"))
+    return cast("Verb", value)
+
+
+def parse_subject(value: str, field: str) -> Subject:
+    """Return the subject that a path names, such as `UserID:u-1`."""
+    type_, _, id_ = value.partition(":")
+    if type_ not in _CHECKS:
+        raise InvalidRequest(Violation(field, "must begin with UserID:, GroupID: or ThingID:"))
+    return Subject(type_, _CHECKS[type_](id_, field))
 
 
 class Topics:
