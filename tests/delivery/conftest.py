@@ -18,6 +18,7 @@ from kii_push.gate import Gate
 from kii_push.ledger import Ledger
 from kii_push.observability import metrics
 from kii_push.secrets import CredentialsSource
+from kii_push.stop import StopSwitch
 from local.ministack import start_ministack
 from local.process import end, free_ports
 from local.settings import ROOT, aws_variables
@@ -127,7 +128,9 @@ def client(kii: Kii) -> Iterator[KiiClient]:
 
 @pytest.fixture
 def pushes(client: KiiClient, ledger: Ledger, table: str) -> Delivery:
-    return Delivery(client, ledger, Gate(aws.dynamodb(), table, per_second=0))
+    return Delivery(
+        client, ledger, Gate(aws.dynamodb(), table, per_second=0), StopSwitch(aws.dynamodb(), table)
+    )
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from kii_push.errors import (
 )
 from kii_push.gate import Gate
 from kii_push.ledger import Ledger, Receipt
+from kii_push.stop import StopSwitch
 from tests.delivery.conftest import Kii, body, push
 
 
@@ -145,7 +146,9 @@ def test_fifty_requests_with_one_id_are_one_push(kii: Kii, pushes: Delivery) -> 
 def test_without_a_ledger_nothing_is_sent(kii: Kii, client: KiiClient, table: str) -> None:
     ledger = Ledger(aws.dynamodb(), "missing", in_flight=960, days=30)
     with pytest.raises(LedgerError):
-        Delivery(client, ledger, Gate(aws.dynamodb(), table, 0)).deliver(push())
+        Delivery(client, ledger, Gate(aws.dynamodb(), table, 0), StopSwitch(aws.dynamodb(), table)).deliver(
+            push()
+        )
     assert not kii.sent
 
 

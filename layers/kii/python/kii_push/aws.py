@@ -8,6 +8,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -30,6 +31,12 @@ def secrets_manager() -> "SecretsManagerClient":
 def dynamodb() -> "DynamoDBClient":
     """Return the DynamoDB client."""
     return boto3.client("dynamodb", config=_CONFIG)
+
+
+@functools.cache
+def s3() -> "S3Client":
+    """Return the S3 client."""
+    return boto3.client("s3", config=_CONFIG)
 
 
 @functools.cache

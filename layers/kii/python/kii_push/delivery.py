@@ -1,6 +1,6 @@
 """Deliver a push request safely: claim it, check it, send it, record how it ended."""
 
-from kii_push import gate, ledger, observability, preflight, runtime
+from kii_push import gate, ledger, observability, preflight, runtime, stop
 from kii_push.client import KiiClient
 from kii_push.errors import Expired, LedgerError, PushError
 from kii_push.gate import Gate
@@ -8,13 +8,15 @@ from kii_push.ledger import Claim, Ledger, Receipt
 from kii_push.message import Message
 from kii_push.objects import Objects, Written
 from kii_push.request import BucketTarget, PushRequest, UserTarget
+from kii_push.stop import StopSwitch
 
 
 class Delivery:
     """Delivers push requests. Safe to share between threads."""
 
-    def __init__(self, kii: KiiClient, ledger: Ledger, gate: Gate) -> None:
+    def __init__(self, kii: KiiClient, ledger: Ledger, gate: Gate, stop: StopSwitch) -> None:
         self._kii = kii
+        self._stop = stop
         self._ledger = ledger
         self._gate = gate
 
@@ -38,6 +40,8 @@ class Delivery:
     def _send(self, request: PushRequest) -> Receipt:
         if request.expired():
             raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
+        if request.broadcast:
+            self._stop.check(request.broadcast)
         kii, target = self._kii, request.target
         message = preflight.checked(request.message, target, kii.app_id)
         if isinstance(target, BucketTarget):
@@ -68,4 +72,6 @@ def _change(kii: KiiClient, target: BucketTarget, value: Message) -> Written:
 
 def from_environment() -> Delivery:
     """Return the delivery with this environment's client, ledger and gate."""
-    return Delivery(runtime.kii_client(), ledger.from_environment(), gate.from_environment())
+    return Delivery(
+        runtime.kii_client(), ledger.from_environment(), gate.from_environment(), stop.from_environment()
+    )

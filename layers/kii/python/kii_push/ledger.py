@@ -129,6 +129,22 @@ class Ledger:
         held = self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
         return held is None
 
+    def refuse(self, push_id: str, broadcast: str, error: PushError) -> None:
+        """Record a push of a broadcast that cannot even be made as rejected."""
+        values = {
+            ":rejected": {"S": Outcome.REJECTED},
+            ":reason": {"S": error.reason},
+            ":broadcast": {"S": broadcast},
+            ":now": _now(),
+            ":expires": {"N": str(int(time.time()) + self._days * _DAY)},
+            ":one": {"N": "1"},
+        }
+        changes = (
+            "SET outcome = :rejected, reason = :reason, broadcast = :broadcast, updatedAt = :now,"
+            " expires = :expires ADD attempts :one"
+        )
+        self._update(push_id, changes, "attribute_not_exists(pk)", values)
+
     def find(self, push_id: str) -> Entry | None:
         """Return what is known of a push, or None if nothing is (any more)."""
         with _table_errors():

@@ -1,0 +1,28 @@
+"""GET /pushes/{id}: what became of a push."""
+
+from http import HTTPStatus
+
+from kii_push import http, ledger, request, route
+from kii_push.errors import NotFound
+
+pushes = ledger.from_environment()
+
+
+@http.api
+def handler(event: http.Event) -> http.Answer:
+    """Answer 200 with the push's outcome, `in_flight` while it has none, or 404."""
+    push_id = request.push_id(route.path(event, "id"), "id")
+    entry = pushes.find(push_id)
+    if entry is None:
+        raise NotFound(f"nothing is known of a push {push_id}")
+    facts = {
+        "id": entry.id,
+        "outcome": entry.outcome or "in_flight",
+        "attempts": entry.attempts,
+        "updatedAt": entry.updated_at,
+        "pushMessageID": entry.push_message_id,
+        "objectID": entry.object_id,
+        "errorCode": entry.error_code,
+        "reason": entry.reason,
+    }
+    return http.answer(HTTPStatus.OK, {name: value for name, value in facts.items() if value is not None})

@@ -1,0 +1,195 @@
+"""Broadcasts under way: what each is made from, in S3; how far it is, in the ledger's table; its stop."""
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kii_push import aws
+from kii_push.broadcast import BroadcastRequest, Job
+from kii_push.errors import IDConflict, LedgerError, Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+Status = Literal["queueing", "sending", "done", "stopped"]
+COUNTED = (Outcome.SENT, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN, Outcome.EXPIRED)
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a broadcast is. `recipients` is None until all have been read; times are ISO 8601.
+
+    `pending` are those that may still be sent: not begun, in flight, or `not_sent` and to be tried again.
+    """
+
+    id: str
+    status: Status
+    created_at: str
+    recipients: int | None
+    pending: int | None
+    counts: dict[str, int]
+
+
+class Broadcasts:
+    """Keeps broadcasts. Every method raises LedgerError if the table or the bucket cannot be used."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, s3: "S3Client", bucket: str, days: int) -> None:
+        self._client = client
+        self._table = table
+        self._s3 = s3
+        self._bucket = bucket
+        self._days = days
+
+    def accept(self, request: BroadcastRequest) -> bool:
+        """Keep a broadcast; return False if it was accepted before and its fan-out has begun.
+
+        Raises IDConflict if the ID was used for another one.
+        """
+        job = request.job
+        content = msgspec.json.encode(job)
+        recipients = b"".join(msgspec.json.encode(each) + b"\n" for each in request.recipients or ())
+        fingerprint = hashlib.sha256(content + recipients).hexdigest()
+        with _errors():
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={
+                        **_key(job.id),
+                        "fingerprint": {"S": fingerprint},
+                        "phase": {"S": "accepted"},
+                        "createdAt": {"S": datetime.now(UTC).isoformat(timespec="milliseconds")},
+                        "expires": {"N": str(int(time.time()) + self._days * _DAY)},
+                    },
+                    # One that was accepted but not begun is safe to accept again: its sender may have died.
+                    ConditionExpression=(
+                        "attribute_not_exists(pk) OR (phase = :phase AND fingerprint = :same)"
+                    ),
+                    ExpressionAttributeValues={":phase": {"S": "accepted"}, ":same": {"S": fingerprint}},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                held: Any = error.response
+                if held["Item"]["fingerprint"]["S"] != fingerprint:
+                    raise IDConflict(f"the id {job.id} was used for another broadcast") from None
+                return False
+            self._s3.put_object(Bucket=self._bucket, Key=f"jobs/{job.id}", Body=content)
+            if request.recipients is not None:
+                self._s3.put_object(Bucket=self._bucket, Key=job.recipients_key, Body=recipients)
+        return True
+
+    def job(self, broadcast_id: str) -> Job:
+        """Return what the broadcast's pushes are made from."""
+        with _errors():
+            found = self._s3.get_object(Bucket=self._bucket, Key=f"jobs/{broadcast_id}")
+            return msgspec.json.decode(found["Body"].read(), type=Job)
+
+    def lines(self, job: Job, offset: int) -> Iterator[bytes]:
+        """Yield the recipients' lines from this byte on, each with its line end."""
+        with _errors():
+            try:
+                found = self._s3.get_object(
+                    Bucket=self._bucket, Key=job.recipients_key, Range=f"bytes={offset}-"
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "InvalidRange":
+                    # The object ends here.
+                    return
+                raise
+            yield from found["Body"].iter_lines(keepends=True)
+
+    def set_phase(self, broadcast_id: str, phase: str, recipients: int | None = None) -> None:
+        """Note how far the fan-out is, and once it is through, the number of recipients."""
+        values = {":phase": {"S": phase}, ":stopped": {"S": "stopped"}}
+        changes = "SET phase = :phase"
+        if recipients is not None:
+            changes += ", recipients = :recipients"
+            values[":recipients"] = {"N": str(recipients)}
+        with _errors(), contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(broadcast_id),
+                UpdateExpression=changes,
+                ConditionExpression="phase <> :stopped",
+                ExpressionAttributeValues=values,
+            )
+
+    def stop(self, broadcast_id: str) -> bool:
+        """Let nothing more of a broadcast be sent; return False if there is no such broadcast."""
+        with _errors():
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(broadcast_id),
+                    UpdateExpression="SET phase = :stopped",
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeValues={":stopped": {"S": "stopped"}},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+    def progress(self, broadcast_id: str) -> Progress | None:
+        """Return how far a broadcast is, counted in the ledger, or None if there is no such broadcast."""
+        with _errors():
+            item = self._client.get_item(TableName=self._table, Key=_key(broadcast_id)).get("Item")
+            if item is None:
+                return None
+            counts = {str(outcome): self._count(broadcast_id, outcome) for outcome in COUNTED}
+        recipients = int(item["recipients"]["N"]) if "recipients" in item else None
+        over = sum(counts.values()) - counts[Outcome.NOT_SENT]
+        pending = None if recipients is None else recipients - over
+        status = _status(item["phase"]["S"], pending)
+        return Progress(broadcast_id, status, item["createdAt"]["S"], recipients, pending, counts)
+
+    def _count(self, broadcast_id: str, outcome: Outcome) -> int:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="broadcast",
+            KeyConditionExpression="broadcast = :broadcast AND outcome = :outcome",
+            ExpressionAttributeValues={":broadcast": {"S": broadcast_id}, ":outcome": {"S": outcome}},
+            Select="COUNT",
+        )
+        return sum(page["Count"] for page in pages)
+
+
+def from_environment() -> Broadcasts:
+    """Return the broadcasts in the table LEDGER_TABLE and the bucket BROADCAST_BUCKET."""
+    return Broadcasts(
+        aws.dynamodb(),
+        os.environ["LEDGER_TABLE"],
+        aws.s3(),
+        os.environ["BROADCAST_BUCKET"],
+        int(os.environ["LEDGER_DAYS"]),
+    )
+
+
+def _status(phase: str, pending: int | None) -> Status:
+    if phase == "stopped":
+        return "stopped"
+    if pending is None:
+        return "queueing"
+    return "sending" if pending else "done"
+
+
+def _key(broadcast_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"broadcast#{broadcast_id}"}}
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise LedgerError(f"the broadcast cannot be kept: {error.response['Error']['Code']}") from None
+    except BotoCoreError as error:
+        raise LedgerError(f"the broadcast cannot be kept: {type(error).__name__}") from None

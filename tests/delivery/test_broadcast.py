@@ -1,0 +1,108 @@
+"""The broadcast request, and the push it makes for each recipient."""
+
+from typing import Any
+
+import pytest
+
+from kii_push import broadcast
+from kii_push.broadcast import Job, RecipientShape
+from kii_push.errors import InvalidRequest
+from kii_push.request import PushRequest, UserTarget
+from kii_push.request import from_json as push_from_json
+
+SHORT = {"title": "Sale", "body": "Today"}
+
+
+def read(confirm_above: int = 100, **fields: Any) -> broadcast.BroadcastRequest:
+    return broadcast.from_json(fields, default_id="sale", confirm_above=confirm_above)
+
+
+def made(job: Job, recipient: str | RecipientShape) -> PushRequest:
+    """Return the push as the queue door reads it."""
+    return push_from_json(job.push(7, recipient), default_id="unused")
+
+
+def test_one_message_goes_to_every_recipient_under_an_id_of_its_own() -> None:
+    asked = read(message=SHORT, recipients=["LOGIN_NAME:bob"], notAfter="2036-01-01T00:00:00Z")
+    push = made(asked.job, "LOGIN_NAME:bob")
+    assert (push.id, push.broadcast, push.target) == ("sale:7", "sale", UserTarget("LOGIN_NAME:bob"))
+    assert push.not_after
+    assert push.message["fcm"]["notification"] == SHORT
+
+
+def test_a_template_takes_each_recipients_values() -> None:
+    template = {"title": "For ${name}", "body": "$$5 off", "data": {"vip": "${vip}", "n": 1}}
+    asked = read(template=template, recipients=[{"user": "u-1", "values": {"name": "Bob", "vip": True}}])
+    assert asked.recipients == [RecipientShape("u-1", {"name": "Bob", "vip": True})]
+    push = made(asked.job, asked.recipients[0])
+    assert push.message["apns"]["alert"] == {"title": "For Bob", "body": "$5 off"}
+    assert push.message["data"] == {"vip": "true", "n": 1}
+
+
+def test_a_message_is_no_template() -> None:
+    asked = read(message={"title": "${name}", "body": "$5 off"}, recipients=["u-1"])
+    assert made(asked.job, "u-1").message["apns"]["alert"] == {"title": "${name}", "body": "$5 off"}
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ({"title": "${name}", "body": ""}, r"template\.title: needs the value 'name'"),
+        ({"title": "$5", "body": ""}, r"template\.title: has a \$"),
+        (
+            {"gcm": {"enabled": False}, "apns": {"enabled": True, "alert": {"locArgs": ["${x}"]}}},
+            r"template\.apns\.alert\.locArgs\[0\]: needs",
+        ),
+    ],
+)
+def test_a_template_without_its_value_names_the_field(template: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=reason):
+        read(template=template, recipients=["u-1"]).job.push(1, "u-1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"recipients": ["u-1"]}, "message"),
+        ({"message": SHORT, "template": SHORT, "recipients": ["u-1"]}, "message"),
+        ({"message": SHORT}, "recipients"),
+        ({"message": SHORT, "recipients": ["u-1"], "recipientsKey": "x", "confirm": True}, "recipients"),
+        ({"message": SHORT, "recipients": []}, "recipients"),
+        ({"message": SHORT, "recipients": ["u"] * 10_001, "confirm": True}, "recipients"),
+        ({"message": SHORT, "recipients": ["u-1"], "id": "a/b"}, "id"),
+        ({"message": SHORT, "recipients": ["u-1"], "id": ".."}, "id"),
+        ({"message": SHORT, "recipients": ["u-1"], "colour": 1}, "colour"),
+        ({"message": SHORT, "recipientsKey": "x"}, "confirm"),
+        ({"message": SHORT, "recipients": ["u-1"] * 101}, "confirm"),
+    ],
+)
+def test_what_is_wrong_is_named(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read(**fields)
+    assert caught.value.violations[0].field == field
+
+
+def test_confirm_lets_a_large_one_through() -> None:
+    asked = read(message=SHORT, recipientsKey="lists/all.ndjson", confirm=True)
+    assert (asked.job.recipients_key, asked.recipients) == ("lists/all.ndjson", None)
+    assert read(message=SHORT, recipients=["u-1"] * 101, confirm=True).recipients
+
+
+def test_a_line_of_an_object_is_a_string_or_an_object() -> None:
+    assert broadcast.recipient(b'"u-1"\n') == "u-1"
+    assert broadcast.recipient(b'{"user": "u-1"}\n') == RecipientShape("u-1")
+    for wrong in (
+        b"u-1\n",
+        b"\n",
+        b"\xff\n",
+        b"5\n",
+        b'{"values": {}}\n',
+        b'{"user": "u", "values": {"a": []}}',
+    ):
+        with pytest.raises(InvalidRequest):
+            broadcast.recipient(wrong)
+
+
+def test_a_user_who_cannot_be_addressed_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="user"):
+        read(message=SHORT, recipients=["me"]).job.push(1, "me")

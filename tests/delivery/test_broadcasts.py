@@ -1,0 +1,205 @@
+"""Broadcasts on a real table, bucket and queue: fanned out, counted, stopped, safe to repeat."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from kii_push import aws, broadcast, broadcasts, fan_out, stop
+from kii_push.broadcasts import Broadcasts, Progress
+from kii_push.delivery import Delivery
+from kii_push.errors import Expired, IDConflict, LedgerError, QueueError
+from kii_push.ledger import Ledger
+from kii_push.stop import StopSwitch
+from kii_push.unattended import settle
+from tests.delivery.conftest import Kii
+
+if TYPE_CHECKING:
+    from tests.support import Queue
+
+MESSAGE = {"data": {"m": "hi"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
+
+
+@pytest.fixture
+def bucket() -> str:
+    name = f"broadcasts-{uuid4().hex}"
+    location: Any = {"LocationConstraint": aws.s3().meta.region_name}
+    aws.s3().create_bucket(Bucket=name, CreateBucketConfiguration=location)
+    return name
+
+
+@pytest.fixture
+def kept(table: str, bucket: str) -> Broadcasts:
+    return Broadcasts(aws.dynamodb(), table, aws.s3(), bucket, days=30)
+
+
+@pytest.fixture
+def switch(table: str) -> StopSwitch:
+    return StopSwitch(aws.dynamodb(), table)
+
+
+@pytest.fixture(autouse=True)
+def _queues(queue: "Queue", dead_letters: "Queue", monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue for the pushes, and one for the stretches (any other will do)."""
+    monkeypatch.setenv("BROADCAST_QUEUE_URL", queue.url)
+    monkeypatch.setenv("FAN_OUT_QUEUE_URL", dead_letters.url)
+
+
+def asked(*recipients: Any, **more: Any) -> broadcast.BroadcastRequest:
+    value = {"message": MESSAGE, "recipients": list(recipients), **more}
+    return broadcast.from_json(value, default_id="sale", confirm_above=100)
+
+
+def plenty() -> int:
+    return 60_000
+
+
+def drain(queue: "Queue") -> list[str]:
+    """Take everything off a queue."""
+    found: list[str] = []
+    while messages := queue.messages():
+        for message in messages:
+            found.append(message["Body"])
+            aws.sqs().delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def progress(kept: Broadcasts) -> Progress:
+    found = kept.progress("sale")
+    assert found
+    return found
+
+
+def test_a_broadcast_reaches_each_recipient_once_and_is_counted(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue",
+    pushes: Delivery, kii: Kii,
+) -> None:  # fmt: skip
+    assert kept.accept(asked("u-1", "u-2", "me", {"user": "u-3"}))
+    assert progress(kept).status == "queueing"
+    fan_out.begin("sale")
+    for stretch in drain(dead_letters) * 2:  # SQS may deliver it twice
+        fan_out.run(stretch, kept, ledger, switch, plenty)
+    bodies = drain(queue)
+    assert len(bodies) == 6
+    assert progress(kept).status == "sending"
+    assert progress(kept).pending == 3
+    for body in bodies:
+        settle(body, "unused", pushes)
+    assert len(kii.sent) == 3
+    done = progress(kept)
+    assert (done.status, done.recipients, done.pending) == ("done", 4, 0)
+    assert done.counts == {"sent": 3, "rejected": 1, "not_sent": 0, "unknown": 0, "expired": 0}
+    refused = ledger.find("sale:3")
+    assert refused
+    assert refused.reason
+    assert "me" in refused.reason
+
+
+def test_a_long_one_is_handed_over_where_the_time_ends(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue", bucket: str
+) -> None:
+    lines = "".join(f'"u-{number}"\n' for number in range(1, 1501))
+    aws.s3().put_object(Bucket=bucket, Key="all", Body=lines.encode())
+    value = {"message": MESSAGE, "recipientsKey": "all", "confirm": True}
+    assert kept.accept(broadcast.from_json(value, default_id="sale", confirm_above=100))
+    fan_out.begin("sale")
+    runs = 0
+    while stretches := drain(dead_letters):
+        runs += 1
+        for stretch in stretches:
+            fan_out.run(stretch, kept, ledger, switch, lambda: 0)
+    assert runs == 4, "three stretches, and one that finds the end"
+    sent = [json.loads(body) for body in drain(queue)]
+    assert sorted(int(each["id"].partition(":")[2]) for each in sent) == list(range(1, 1501))
+    assert all(each["target"]["user"] == "u-" + each["id"].partition(":")[2] for each in sent)
+    assert progress(kept).recipients == 1500
+
+
+def test_large_messages_go_in_smaller_batches(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue"
+) -> None:
+    assert kept.accept(asked("u-1", "u-2", message={**MESSAGE, "data": {"m": "x" * 150_000}}))
+    fan_out.begin("sale")
+    fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
+    assert len(drain(queue)) == 2
+
+
+def test_stopping_holds_back_what_is_queued_and_what_is_not(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue",
+    pushes: Delivery, kii: Kii,
+) -> None:  # fmt: skip
+    assert kept.accept(asked("u-1", "u-2"))
+    fan_out.begin("sale")
+    (stretch,) = drain(dead_letters)
+    fan_out.run(stretch, kept, ledger, switch, plenty)
+    one, two = drain(queue)
+    settle(one, "unused", pushes)
+    assert kept.stop("sale")
+    time.sleep(2.1)  # an environment may go by what it knew for two seconds
+    settle(two, "unused", pushes)
+    assert len(kii.sent) == 1
+    with pytest.raises(Expired, match="stopped"):
+        fan_out.run(stretch, kept, ledger, switch, plenty)
+    kept.set_phase("sale", "queued", 2)
+    stopped = progress(kept)
+    assert stopped.status == "stopped"
+    assert (stopped.counts["sent"], stopped.counts["expired"]) == (1, 1)
+
+
+def test_it_is_safe_to_repeat(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, dead_letters: "Queue"
+) -> None:
+    assert kept.accept(asked("u-1"))
+    assert kept.accept(asked("u-1")), "its first sender may have died before the fan-out began"
+    fan_out.begin("sale")
+    fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
+    assert not kept.accept(asked("u-1"))
+    with pytest.raises(IDConflict, match="sale"):
+        kept.accept(asked("u-2"))
+
+
+def test_unheard_of_broadcasts(kept: Broadcasts) -> None:
+    assert kept.progress("sale") is None
+    assert not kept.stop("sale")
+    with pytest.raises(LedgerError, match="NoSuchKey"):
+        kept.job("sale")
+
+
+def test_messages_that_the_queue_refuses_bring_the_stretch_back(
+    kept: Broadcasts,
+    ledger: Ledger,
+    switch: StopSwitch,
+    dead_letters: "Queue",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert kept.accept(asked("u-1"))
+    fan_out.begin("sale")
+    (stretch,) = drain(dead_letters)
+    monkeypatch.setattr(aws.sqs(), "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
+    with pytest.raises(QueueError, match="1 of 1"):
+        fan_out.run(stretch, kept, ledger, switch, plenty)
+
+
+def test_without_connection_nothing_is_kept_or_known(
+    monkeypatch: pytest.MonkeyPatch, bucket: str, table: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    aws.dynamodb.cache_clear()
+    nowhere = aws.dynamodb()
+    with pytest.raises(LedgerError, match="EndpointConnectionError"):
+        Broadcasts(nowhere, table, aws.s3(), bucket, days=30).progress("sale")
+    with pytest.raises(LedgerError, match="EndpointConnectionError"):
+        StopSwitch(nowhere, table).check("sale")
+
+
+def test_the_environment_names_table_and_bucket(
+    monkeypatch: pytest.MonkeyPatch, table: str, bucket: str
+) -> None:
+    for name, value in {"LEDGER_TABLE": table, "BROADCAST_BUCKET": bucket, "LEDGER_DAYS": "30"}.items():
+        monkeypatch.setenv(name, value)
+    kept = broadcasts.from_environment()
+    assert kept.accept(asked("u-1"))
+    assert kept.job("sale").message == MESSAGE
+    stop.from_environment().check("sale")
