@@ -1,4 +1,4 @@
-"""What tests of every kind share: the running sandbox, the local stack, and a device of bob's."""
+"""What tests of the running stack share: the stack, ways to send through it, and a device of bob's."""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +7,7 @@ import pytest
 
 from local.device import Device
 from local.doors import Doors
-from local.process import end, free_ports
 from local.progress import silent
-from local.sandbox import start_sandbox
 from local.stack import LocalStack
 from tests.support import Sandbox, empty_tables
 
@@ -30,15 +28,6 @@ def _no_profile() -> None:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-
-
-@pytest.fixture(scope="session")
-def sandbox_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run the sandbox without the rest of the stack; yields its origin."""
-    port, mqtt_port = free_ports(2)
-    server = start_sandbox(port, mqtt_port, tmp_path_factory.mktemp("sandbox"))
-    yield f"http://127.0.0.1:{port}"
-    end(server)
 
 
 @pytest.fixture(scope="session")
