@@ -42,7 +42,7 @@ invoke: $(READY) mosquitto ## Run a built function with its event from events/: 
 	@$(PY) -m local invoke $(F)
 
 .PHONY: test
-test: lint mosquitto chromium ## Everything that CI runs
+test: lint test-tools ## Everything that CI runs
 	$(PYTEST) tests/unit tests/delivery --cov --cov-report=term:skip-covered
 	$(PYTEST) tests/template
 	$(PYTEST) tests/contract
@@ -89,10 +89,6 @@ test-tools: mosquitto
 	@sh local/need.sh chromium chromium
 	@sh local/need.sh node nodejs
 	@sh local/need.sh npm npm
-
-.PHONY: chromium
-chromium:
-	@sh local/need.sh chromium chromium
 
 $(UV): requirements/uv.txt
 	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3 with pip and run the same command again." >&2; exit 1; }
