@@ -39,6 +39,7 @@ down: $(READY) ## End what `make up` started
 
 .PHONY: invoke
 invoke: $(READY) mosquitto ## Run a built function with its event from events/: make invoke F=queue_push
+	@test -n "$(F)" || { echo "Which function? For example: make invoke F=queue_push" >&2; exit 2; }
 	@$(PY) -m local invoke $(F)
 
 .PHONY: test

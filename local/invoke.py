@@ -45,12 +45,15 @@ def invoke(folder: str, step: Step) -> None:
         function = RunningFunction(
             name, build=build(step), endpoint=stack.endpoint, directory=stack.directory
         )
-        with function, step(f"invoke {name}"):
+        with function:
             try:
-                answer = function.invoke(event)
+                with step(f"invoke {name}"):
+                    answer = function.invoke(event)
             except FunctionError as error:
                 raise LocalError(f"{name} raised {error} (log: {function.log})") from error
-        console.print(function.log.read_text(), style="dim", markup=False)
+            log = function.log.read_text().splitlines()
+        # Without what the emulator says about itself.
+        console.print("\n".join(line for line in log if "(rapid)" not in line), style="dim", markup=False)
         console.print_json(data=answer)
 
 
