@@ -116,9 +116,11 @@ function payload(details, delivery, about) {
   summary.append("Payload", make("span", "bytes", ` ${bytes.toLocaleString("en")} bytes`), make("span", "unseen", ` of ${about}`));
   details.addEventListener("toggle", () => {
     const pre = details.querySelector("pre");
-    if (pre.textContent) return;
-    pre.textContent = JSON.stringify(delivery.payload, null, 2);
-    pre.setAttribute("aria-label", `Payload of ${about}`);
-    details.append(make("p", "push-id", "pushMessageID ", make("code", "", delivery.pushMessageID)));
+    if (!pre.textContent) {
+      pre.textContent = JSON.stringify(delivery.payload, null, 2);
+      pre.setAttribute("aria-label", `Payload of ${about}`);
+      details.append(make("p", "push-id", "pushMessageID ", make("code", "", delivery.pushMessageID)));
+    }
+    if (details.open) details.scrollIntoView({ block: "nearest" });
   });
 }

@@ -12,6 +12,7 @@ const SHOWN = 60; // cards
 const FILTER_FROM = 7; // devices
 const RECENT = 1000; // deliveries kept for cards that a filter or an installation brings up later
 const RETRY_MS = 1000;
+const PAUSE_MS = 200; // between looks, when many devices are installed at once
 const LOOK_MS = 3000; // who is online, and which rules have run out, is not announced
 
 const cards = new Map();
@@ -78,6 +79,7 @@ async function look() {
     while (again) {
       again = false;
       await update();
+      if (again) await new Promise((done) => setTimeout(done, PAUSE_MS));
     }
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error; // else the stream's own error follows

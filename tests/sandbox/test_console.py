@@ -349,3 +349,13 @@ def test_every_control_has_a_name(console: Console, kii: Kii) -> None:
     assert [control for control in controls if not control[1].startswith(' "')] == []
     for landmark in ("- banner", "- main", "- complementary", '- region "Send a push"', '- region "Faults"'):
         assert landmark in shown
+
+
+def test_the_control_calls_that_the_page_needs(kii: Kii) -> None:
+    installed = {kii.install("bob"): "bob", kii.install("lamp", "MQTT"): "lamp"}
+    for number in range(3):
+        push(kii, {**EVERYWHERE, "data": {"n": str(number)}})
+    latest = [each["payload"]["data"]["n"] for each in kii.deliveries(last="2")]
+    assert latest == ["1", "2"]
+    devices = kii.control("GET", "/devices").json()["devices"]
+    assert {each["installationID"]: each["ownerName"] for each in devices} == installed
