@@ -108,6 +108,21 @@ class Broken(httpx.SyncByteStream):
         raise self._error
 
 
+class Endless(httpx.SyncByteStream):
+    """A body without an end, in parts of 64 KiB; counts them, and notes that it was closed."""
+
+    parts = 0
+    closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self.parts += 1
+            yield b" " * 65_536
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def ok(body: Any = None, status: int = 200, headers: dict[str, str] | None = None) -> httpx.Response:
     """Return a success, without a body for None."""
     if body is None:

@@ -1,5 +1,6 @@
 """The client's sends: what goes over the wire, and what is made of the answer."""
 
+import contextlib
 import json
 from urllib.parse import unquote
 
@@ -7,9 +8,9 @@ import httpx
 import pytest
 
 from kii_push import answer
-from kii_push.errors import InvalidRequest, LoginFailed, WrongToken
+from kii_push.errors import InvalidRequest, KiiError, LoginFailed, WrongToken
 from kii_push.identifiers import Scope
-from tests.unit.kii import SECRET, Broken, MockKii, ok, refusal
+from tests.unit.kii import SECRET, Broken, Endless, MockKii, ok, refusal
 
 MESSAGE = {"data": {"text": "é"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
 
@@ -123,6 +124,18 @@ def test_accepted_push_counts_as_sent_whatever_the_answer_looks_like(
     mock.gives(accepted)
     assert mock.client().send_to_user("u-1", MESSAGE) is None
     assert len(mock.calls) == 1
+
+
+@pytest.mark.parametrize("status", [201, 400])
+def test_answer_without_an_end_is_read_only_so_far_and_its_connection_dropped(
+    mock: MockKii, status: int
+) -> None:
+    body = Endless()
+    mock.gives(httpx.Response(status, stream=body))
+    with contextlib.suppress(KiiError):
+        assert mock.client().send_to_user("u-1", MESSAGE) is None
+    assert body.parts * 65_536 <= answer.MAX_BYTES + 65_536
+    assert body.closed
 
 
 def test_rejected_token_is_replaced_once_and_the_push_made_again(mock: MockKii) -> None:
