@@ -1,0 +1,136 @@
+"""Dead letters on real queues: grouped by cause, put back by cause, never lost."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from kii_push import aws, dead_letters, queues
+from kii_push.dead_letters import Redriven, groups, redrive
+from kii_push.delivery import Delivery
+from kii_push.errors import InvalidRequest, NoAnswer, Outcome, PushError, Violation, kii_error
+from kii_push.unattended import settle
+from tests.delivery.conftest import Kii, body
+from tests.delivery.test_delivery import fail
+from tests.support import Queue
+
+
+@pytest.fixture(autouse=True)
+def fifo(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    """Stands for the FIFO queue and for its dead letters: here only names and groups matter."""
+    queue = Queue(endpoint)
+    monkeypatch.setenv("DEAD_LETTER_FIFO_QUEUE_URL", queue.url)
+    yield queue
+    queue.close()
+
+
+def plenty() -> int:
+    return 60_000
+
+
+def text(push_id: str, **more: Any) -> str:
+    return json.dumps(body(push_id, **more))
+
+
+def put(*letters: tuple[str, PushError]) -> None:
+    for letter, error in letters:
+        queues.dead_letter(letter, json.loads(letter)["id"], error)
+
+
+@pytest.mark.usefixtures("queue")
+def test_letters_are_grouped_by_cause_with_their_age(dead_letters: Queue) -> None:
+    put(
+        (text("a"), kii_error(404, "USER_NOT_FOUND")),
+        (text("b"), kii_error(404, "USER_NOT_FOUND")),
+        (text("c"), InvalidRequest(Violation("message.data.from", "is reserved"))),
+        (text("d"), NoAnswer("timeout")),
+    )
+    aws.sqs().send_message(QueueUrl=dead_letters.url, MessageBody=text("e"))
+    found = {group.cause: group for group in groups(plenty)}
+    assert {cause: group.count for cause, group in found.items()} == {
+        "rejected USER_NOT_FOUND": 2,
+        "rejected message.data.from": 1,
+        "unknown": 1,
+        "exhausted": 1,
+    }
+    assert sorted(found["rejected USER_NOT_FOUND"].examples) == ["a", "b"]
+    assert found["exhausted"].examples == []
+    assert 0 <= found["unknown"].newest <= found["unknown"].oldest < 60
+    assert sum(group.count for group in groups(plenty)) == 5, "looking does not take them away"
+
+
+def test_one_cause_goes_back_the_others_stay(dead_letters: Queue, queue: Queue) -> None:
+    put((text("a"), kii_error(404, "USER_NOT_FOUND")), (text("b"), NoAnswer("timeout")))
+    assert redrive("rejected USER_NOT_FOUND", plenty) == Redriven("rejected USER_NOT_FOUND", 1, 0)
+    assert [json.loads(each["Body"])["id"] for each in queue.messages()] == ["a"]
+    assert [group.cause for group in groups(plenty)] == ["unknown"]
+    assert dead_letters.messages()
+
+
+@pytest.mark.usefixtures("dead_letters")
+def test_unknown_is_sent_again_only_when_named(queue: Queue, pushes: Delivery, kii: Kii) -> None:
+    kii.answers.append(fail(httpx.ReadTimeout))
+    assert settle(text("a"), "sqs-1", pushes).outcome == Outcome.UNKNOWN
+    assert redrive("exhausted", plenty).put_back == 0
+    assert redrive("unknown", plenty).put_back == 1
+    (message,) = queue.messages()
+    assert settle(message["Body"], "sqs-2", pushes).outcome == Outcome.SENT
+    assert len(kii.sent) == 1
+
+
+@pytest.mark.usefixtures("dead_letters")
+def test_a_push_keeps_the_id_that_the_ledger_knows(queue: Queue) -> None:
+    nameless = json.dumps({key: value for key, value in body().items() if key != "id"})
+    queues.dead_letter(nameless, "sqs-1", kii_error(404, "USER_NOT_FOUND"))
+    redrive("rejected USER_NOT_FOUND", plenty)
+    (message,) = queue.messages()
+    assert json.loads(message["Body"])["id"] == "sqs-1"
+
+
+@pytest.mark.usefixtures("dead_letters")
+def test_what_came_too_late_is_dropped(queue: Queue) -> None:
+    put((text("a", notAfter="2020-01-01T00:00:00Z"), NoAnswer("timeout")), (text("b"), NoAnswer("timeout")))
+    assert redrive("unknown", plenty) == Redriven("unknown", 1, 1)
+    assert [json.loads(each["Body"])["id"] for each in queue.messages()] == ["b"]
+    assert not groups(plenty)
+
+
+@pytest.mark.parametrize("unreadable", ["{", "[]"])
+def test_what_cannot_be_read_goes_back_as_it_is(dead_letters: Queue, queue: Queue, unreadable: str) -> None:
+    aws.sqs().send_message(QueueUrl=dead_letters.url, MessageBody=unreadable)
+    assert redrive("exhausted", plenty).put_back == 1
+    assert [each["Body"] for each in queue.messages()] == [unreadable]
+
+
+def test_a_failed_invocation_goes_back_as_the_push_it_was(dead_letters: Queue, queue: Queue) -> None:
+    kept = {"version": "1.0", "requestContext": {}, "requestPayload": body("a")}
+    aws.sqs().send_message(QueueUrl=dead_letters.url, MessageBody=json.dumps(kept))
+    assert [group.cause for group in groups(plenty)] == ["fault"]
+    assert redrive("fault", plenty).put_back == 1
+    assert [json.loads(each["Body"]) for each in queue.messages()] == [body("a")]
+
+
+@pytest.mark.usefixtures("dead_letters", "queue")
+def test_a_letter_of_the_fifo_queue_goes_back_to_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = [
+        aws.sqs().create_queue(
+            QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+        )["QueueUrl"]
+        for name in ("dead", "alive")
+    ]
+    monkeypatch.setenv("DEAD_LETTER_FIFO_QUEUE_URL", urls[0])
+    monkeypatch.setenv("PUSH_FIFO_QUEUE_URL", urls[1])
+    aws.sqs().send_message(QueueUrl=urls[0], MessageBody=text("a"), MessageGroupId="one")
+    assert redrive("exhausted", plenty).put_back == 1
+    (message,) = aws.sqs().receive_message(QueueUrl=urls[1], MessageSystemAttributeNames=["All"])["Messages"]
+    assert message["Attributes"]["MessageGroupId"] == "one"
+
+
+@pytest.mark.usefixtures("dead_letters")
+def test_nothing_is_taken_up_when_the_time_is_short() -> None:
+    put((text("a"), NoAnswer("timeout")))
+    assert groups(lambda: 0) == []
+    assert redrive("unknown", lambda: 0) == Redriven("unknown", 0, 0)
+    assert dead_letters.groups(plenty)[0].count == 1
