@@ -15,17 +15,22 @@ from local.stack import LocalStack
 from local.up import running_stack
 
 
-def logical_id(folder: str) -> str:
-    """Return the template's name for the function whose code is in `functions/<folder>`."""
+def functions() -> dict[str, str]:
+    """Return the template's functions: folder below `functions/` to name in the template."""
     template = yaml.load((ROOT / "template.yaml").read_text(), _TemplateLoader)  # noqa: S506 (a SafeLoader)
-    functions: dict[str, str] = {
+    return {
         str(resource["Properties"].get("CodeUri", "")).strip("/").removeprefix("functions/"): name
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    if folder not in functions:
-        raise LocalError(f"There is no function {folder!r}; there are {', '.join(sorted(functions))}.")
-    return functions[folder]
+
+
+def logical_id(folder: str) -> str:
+    """Return the template's name for the function in `functions/<folder>`; LocalError if there is none."""
+    known = functions()
+    if folder not in known:
+        raise LocalError(f"There is no function {folder!r}; there are {', '.join(sorted(known))}.")
+    return known[folder]
 
 
 def example_event(folder: str) -> Any:
