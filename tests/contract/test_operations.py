@@ -4,7 +4,7 @@ import pytest
 
 from kii_push.errors import KiiError, KiiUnavailable
 from kii_push.identifiers import APP, Principal, Scope
-from kii_push.installations import DeviceType, Installation, Installations, by_token
+from kii_push.installations import DeviceType, Installation, Installations
 from kii_push.objects import Objects
 from kii_push.principals import resolve
 from kii_push.subscriptions import Bucket, Subscriptions, Topic
@@ -186,9 +186,9 @@ def test_device_is_registered_found_by_both_its_names_and_deleted(
     user, thing = (owner.id, None) if owner.type == "user" else (None, owner.id)
     device = Installation(made.installation_id, device_type, token, user, thing, development=True)
     assert installations.get(made.installation_id) == device
-    assert installations.get(by_token(device_type, token)) == device
+    assert installations.get(f"{device_type}:{token}") == device
     assert installations.list(owner) == installations.list() == [device]
-    installations.delete(by_token(device_type, token))
+    installations.delete(f"{device_type}:{token}")
     with pytest.raises(KiiError) as caught:
         installations.get(made.installation_id)
     assert _refused(caught) == (404, "INSTALLATION_NOT_FOUND")

@@ -7,7 +7,7 @@ import pytest
 
 from kii_push.errors import KiiError, KiiUnavailable, UnreadableAnswer
 from kii_push.identifiers import Principal
-from kii_push.installations import Installation, Installations, by_token
+from kii_push.installations import Installation, Installations
 from tests.unit.kii import MockKii, ok, refusal
 
 ENDPOINT = {
@@ -99,8 +99,8 @@ def test_device_is_read_in_each_of_its_forms(
 
 def test_device_has_two_names(mock: MockKii, installations: Installations) -> None:
     mock.gives(ok({"installationID": "i-1", "deviceType": "ANDROID"}), ok(), ok())
-    installations.get(by_token("ANDROID", "a:b/c+d"))
-    installations.delete(by_token("IOS", "0f"))
+    installations.get("ANDROID:a:b/c+d")
+    installations.delete("IOS:0f")
     installations.delete("i/1")
     assert mock.calls == [
         "GET /installations/ANDROID:a:b%2Fc%2Bd",

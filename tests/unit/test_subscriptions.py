@@ -31,7 +31,7 @@ def subscriptions(mock: MockKii) -> Subscriptions:
 @pytest.mark.parametrize(("scope", "prefix"), SCOPES)
 @pytest.mark.parametrize(("subscriber", "suffix"), [(USER, "users/u-1"), (THING, "things/th.1")])
 @pytest.mark.parametrize(("source", "path"), [(Topic, "topics/x1"), (Bucket, "buckets/x1/filters/all")])
-def test_each_operation_has_its_path(  # noqa: PLR0913, PLR0917 (three tables in one)
+def test_each_operation_has_its_path(
     mock: MockKii,
     subscriptions: Subscriptions,
     scope: Scope,

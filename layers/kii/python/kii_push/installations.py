@@ -76,8 +76,8 @@ class MqttEndpoint(Struct, frozen=True, omit_defaults=True):
 class Installations:
     """Kii's operations on installations, as the app's admin.
 
-    `installation` is an installation ID, or what `by_token` makes of a device type and token. Each raises
-    KiiError: 404 `INSTALLATION_NOT_FOUND`. `clock` tells, and `sleep` takes, seconds.
+    `installation` is an installation ID, or a device type, a colon and the device token. Each raises KiiError:
+    404 `INSTALLATION_NOT_FOUND`. `clock` tells, and `sleep` takes, seconds.
     """
 
     def __init__(
@@ -139,11 +139,6 @@ class Installations:
                 if error.error_code != "MQTT_ENDPOINT_NOT_READY" or self._clock() + pause > deadline:
                     raise
             self._sleep(pause)
-
-
-def by_token(device_type: DeviceType, registration_id: str) -> str:
-    """Return what names a device by its type and token in place of its ID."""
-    return f"{device_type}:{registration_id}"
 
 
 def _path(installation: str) -> str:
