@@ -76,8 +76,8 @@ class MqttEndpoint(Struct, frozen=True, omit_defaults=True):
 class Installations:
     """Kii's operations on installations, as the app's admin.
 
-    `installation` is an installation ID, or a device type, a colon and the device token. Each raises KiiError:
-    404 `INSTALLATION_NOT_FOUND`. `clock` tells, and `sleep` takes, seconds.
+    `installation` is an installation ID, or a device type, a colon and the device token. Each raises
+    KiiError: 404 `INSTALLATION_NOT_FOUND`. `clock` tells, and `sleep` takes, seconds.
     """
 
     def __init__(
