@@ -1,48 +1,17 @@
-"""The console in a real browser against a real sandbox: devices, pushes arriving, faults, reset, restarts."""
+"""The console's cards: every device, and each push as its device would show it, live."""
 
 import json
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from local.device import Device
-from local.process import end, free_ports
-from local.sandbox import start_sandbox
-from tests.browser import Console, chromium
+from tests.browser import Console
+from tests.sandbox.console.support import EVERYWHERE, OFF, push
 from tests.sandbox.kii import Kii
 
-TEXT = {"title": "Shipped", "body": "It is on its way."}
-OFF = {"gcm": {"enabled": False}, "apns": {"enabled": False}}
-EVERYWHERE = {
-    "data": {"order": "42"},
-    "gcm": {"enabled": False},
-    "fcm": {"enabled": True, "notification": TEXT},
-    "apns": {"enabled": True, "alert": TEXT},
-    "jpush": {"enabled": True, "data": TEXT},
-    "mqtt": {"enabled": True, "data": TEXT},
-}
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def console(browser: Browser, kii: Kii) -> Iterator[Console]:
-    console = Console(browser, kii.origin)
-    yield console
-    assert console.close() == ([], [])
-
-
-def push(kii: Kii, message: dict[str, Any], user: str = "bob") -> None:
-    assert kii.call("POST", f"/users/LOGIN_NAME:{user}/push/messages", json=message).status_code == 201
 
 
 def test_an_empty_console_says_what_to_do_and_installs_a_device(console: Console) -> None:
@@ -175,22 +144,6 @@ def test_what_was_sent_before_is_there_and_only_the_latest_stay(console: Console
         console.live()
 
 
-def test_arrivals_are_announced_a_burst_in_one_sentence(console: Console, kii: Kii) -> None:
-    announcer = console.page.locator("[aria-live=polite]")
-    kii.install("bob", "ANDROID")
-    expect(console.card("bob", "Android")).to_be_visible()
-    push(kii, EVERYWHERE)
-    expect(announcer).to_have_text("Push to bob, Android: Shipped")
-    kii.install("alice", "IOS")
-    expect(console.card("alice", "iOS")).to_be_visible()
-    console.page.clock.install()
-    for user in ("bob", "alice"):
-        push(kii, EVERYWHERE, user)
-        expect(console.pushes(user, "Android" if user == "bob" else "iOS").first).to_be_visible()
-    console.page.clock.run_for(1000)
-    expect(announcer).to_have_text("2 pushes to bob, Android; alice, iOS")
-
-
 def test_markup_in_a_push_is_text(console: Console, kii: Kii) -> None:
     kii.install("bob", "ANDROID")
     kii.install("bob", "JPUSH")
@@ -228,127 +181,6 @@ def test_many_devices_can_be_filtered(console: Console, kii: Kii) -> None:
     expect(console.page.locator(".push")).to_have_count(7)
     console.page.get_by_role("searchbox", name="Filter devices").fill("nobody")
     expect(console.page.get_by_text("No device matches the filter.")).to_be_visible()
-
-
-def test_a_fault_is_flipped_and_shown_by_name(console: Console, kii: Kii) -> None:
-    page = console.page
-    limit = page.get_by_role("switch", name="Rate limit")
-    limit.click()
-    expect(limit).to_be_checked()
-    expect(limit).to_contain_text("On")
-    expect(page.get_by_role("region", name="Faults")).to_contain_text("On: Rate limit.")
-    expect(page.get_by_role("link", name="1 fault on", exact=True)).to_be_visible()
-    answer = kii.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=EVERYWHERE)
-    assert (answer.status_code, answer.content) == (429, b"")
-    assert kii.call("GET", "/topics").status_code == 200
-    page.get_by_role("button", name="Turn all off").click()
-    expect(limit).not_to_be_checked()
-    push(kii, EVERYWHERE)
-
-
-@pytest.mark.parametrize(("share", "of_all"), [("every send", 1.0), ("one send in two", 0.5)])
-def test_faults_that_are_on_together_share_the_sends(
-    console: Console, kii: Kii, share: str, of_all: float
-) -> None:
-    page = console.page
-    page.get_by_label("Applies to").select_option(share)
-    for name in ("Outage", "Slow", "Cut after delivery"):
-        page.get_by_role("switch", name=name).click()
-        expect(page.get_by_role("switch", name=name)).to_be_checked()
-    left, hits = 1.0, []
-    for rule in kii.control("GET", "/faults").json():
-        hits.append(left * rule["probability"])
-        left -= hits[-1]
-    assert hits == pytest.approx([of_all / 3] * 3)
-    page.reload()
-    console.live()
-    expect(page.get_by_label("Applies to").locator(":checked")).to_have_text(share)
-    expect(page.get_by_role("switch", checked=True)).to_have_count(3)
-
-
-def test_rules_set_elsewhere_are_shown_and_kept(console: Console, kii: Kii) -> None:
-    rule = {"match": {"method": "GET", "path": "*/topics"}, "times": 4, "status": 500}
-    kii.control("PUT", "/faults", json=[rule])
-    region = console.page.get_by_role("region", name="Faults")
-    expect(region).to_contain_text('"path":"*/topics"')
-    region.get_by_role("switch", name="Outage").click()
-    expect(region).to_contain_text("On: Outage, 1 other rule.")
-    assert [each["status"] for each in kii.control("GET", "/faults").json()] == [503, 500]
-    region.get_by_role("button", name="Turn all off").click()
-    expect(region).to_contain_text("None on")
-    assert kii.control("GET", "/faults").json() == []
-
-
-def test_reset_asks_first(console: Console, kii: Kii) -> None:
-    page = console.page
-    kii.install("bob", "ANDROID")
-    page.get_by_role("switch", name="Outage").click()
-    expect(console.card("bob", "Android")).to_be_visible()
-    page.get_by_role("button", name="Reset…").click()
-    dialog = page.get_by_role("dialog", name="Go back to the seed?")
-    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
-    dialog.get_by_role("button", name="Cancel").click()
-    expect(dialog).to_be_hidden()
-    expect(console.card("bob", "Android")).to_be_visible()
-    page.get_by_role("button", name="Reset…").click()
-    dialog.get_by_role("button", name="Reset the sandbox").click()
-    expect(dialog).to_be_hidden()
-    expect(page.get_by_role("heading", name="No devices yet")).to_be_visible()
-    expect(page.get_by_role("switch", checked=True)).to_have_count(0)
-    assert kii.control("GET", "/devices").json() == {"devices": []}
-
-
-def test_a_restarted_sandbox_is_followed_again(browser: Browser, tmp_path: Path) -> None:
-    ports = free_ports(2)
-    origin = f"http://127.0.0.1:{ports[0]}"
-    for folder in ("first", "second"):  # a new state: deliveries count from one again
-        server = start_sandbox(ports[0], ports[1], tmp_path / folder)
-        try:
-            with Kii(origin) as kii:
-                if folder == "first":
-                    console = Console(browser, origin)
-                console.live()
-                kii.install("bob", "ANDROID")
-                for number in range(2 if folder == "first" else 1):
-                    push(kii, {**EVERYWHERE, "data": {"run": folder, "number": str(number)}})
-                expect(console.pushes("bob", "Android").first).to_contain_text(f"run{folder}")
-        finally:
-            end(server)
-        expect(console.page.get_by_text("Reconnecting")).to_be_visible()
-    expect(console.page.locator(".push")).to_have_count(1)
-    assert console.close() == ([], [])
-
-
-def test_motion_is_reduced_when_asked(browser: Browser, kii: Kii) -> None:
-    for motion, animated in (("reduce", False), ("no-preference", True)):
-        console = Console(browser, kii.origin, reduced_motion=motion)
-        kii.install("bob", "ANDROID")
-        push(kii, EVERYWHERE)
-        expect(console.pushes("bob", "Android").first).to_be_visible()
-        name = console.pushes("bob", "Android").first.evaluate("node => getComputedStyle(node).animationName")
-        assert (name != "none") is animated
-        assert console.close() == ([], [])
-
-
-def test_every_control_has_a_name(console: Console, kii: Kii) -> None:
-    page = console.page
-    kii.install("bob", "ANDROID")
-    push(kii, EVERYWHERE)
-    console.pushes("bob", "Android").get_by_text("Payload").click()
-    page.get_by_label("A topic").check()
-    page.get_by_label("Scope").select_option("Thing")
-    shown = page.locator("body").aria_snapshot()
-    page.get_by_label("Raw JSON").check()
-    shown += page.locator("body").aria_snapshot()
-    page.get_by_role("button", name="Reset…").click()
-    shown += page.get_by_role("dialog").aria_snapshot()
-    controls = re.findall(
-        r"^\s*- (button|checkbox|combobox|link|radio|searchbox|switch|textbox)\b(.*)", shown, re.MULTILINE
-    )
-    assert len(controls) > 30
-    assert [control for control in controls if not control[1].startswith(' "')] == []
-    for landmark in ("- banner", "- main", "- complementary", '- region "Send a push"', '- region "Faults"'):
-        assert landmark in shown
 
 
 def test_the_control_calls_that_the_page_needs(kii: Kii) -> None:
