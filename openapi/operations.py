@@ -169,6 +169,30 @@ def _installations() -> Iterator[Operation]:
     )
 
 
+def _broadcasts() -> Iterator[Operation]:
+    one = "/broadcasts/{broadcastID}"
+    yield Operation(
+        "startBroadcast",
+        "POST",
+        "/broadcasts",
+        "broadcasts",
+        "Send to many users",
+        {202: "BroadcastStarted"},
+        (409, *_BODY),
+        body="Broadcast",
+    )
+    yield Operation(
+        "getBroadcast", "GET", one, "broadcasts", "How far a broadcast is", {200: "BroadcastProgress"}
+    )
+    yield Operation("stopBroadcast", "DELETE", one, "broadcasts", "Send no more of a broadcast", _DONE)
+
+
+def _pushes() -> Iterator[Operation]:
+    yield Operation(
+        "getPush", "GET", "/pushes/{pushID}", "pushes", "What became of a push", {200: "PushRecord"}
+    )
+
+
 def _document() -> Iterator[Operation]:
     yield Operation("getOpenAPI", "GET", "/openapi.json", "openapi", "This document", {200: "OpenAPI"})
 
@@ -179,5 +203,7 @@ OPERATIONS = (
     *_topics(),
     *_subscriptions(),
     *_installations(),
+    *_broadcasts(),
+    *_pushes(),
     *_document(),
 )

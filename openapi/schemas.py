@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from kii_push.broadcast import BroadcastShape
+from kii_push.broadcasts import Progress
 from kii_push.dry_run import Report
 from kii_push.installations import Installation, MqttEndpoint, Registration
 from kii_push.message_shape import Message
@@ -18,6 +20,7 @@ type Schema = dict[str, Any]
 _STRUCTS = (
     *(Message, ShortMessage, RequestShape),
     *(Report, TopicPage, NewInstallation, Registration, Installation, MqttEndpoint),
+    *(BroadcastShape, Progress),
 )
 # What the document calls a struct where Python's name would puzzle its readers.
 _NAMES = {
@@ -27,6 +30,9 @@ _NAMES = {
     "Registration": "InstallationIDs",
     "MqttEndpoint": "MQTTEndpoint",
     "TopicPage": "Topics",
+    "BroadcastShape": "Broadcast",
+    "RecipientShape": "Recipient",
+    "Progress": "BroadcastProgress",
 }
 _PREFIX = "#/components/schemas/"
 # Over HTTP the path says the target, and a bucket's body is the object itself.

@@ -36,6 +36,4 @@ def _start(event: http.Event) -> http.Answer:
     )
     if kept.accept(asked):
         fan_out.begin(asked.job.id)
-    return http.answer(
-        HTTPStatus.ACCEPTED, {"id": asked.job.id}, {"Location": f"/broadcasts/{asked.job.id}"}
-    )
+    return http.answer(HTTPStatus.ACCEPTED, {"id": asked.job.id}, {"Location": f"/broadcasts/{asked.job.id}"})

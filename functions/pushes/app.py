@@ -1,4 +1,4 @@
-"""GET /pushes/{id}: what became of a push."""
+"""GET /pushes/{pushID}: what became of a push."""
 
 from http import HTTPStatus
 
@@ -11,7 +11,7 @@ pushes = ledger.from_environment()
 @http.api
 def handler(event: http.Event) -> http.Answer:
     """Answer 200 with the push's outcome, `in_flight` while it has none, or 404."""
-    push_id = request.push_id(route.path(event, "id"), "id")
+    push_id = request.push_id(route.path(event, "pushID"), "pushID")
     entry = pushes.find(push_id)
     if entry is None:
         raise NotFound(f"nothing is known of a push {push_id}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from kii_push import delivery, observability, runtime
+from kii_push import calls, delivery, observability
 from kii_push.queue_door import settle_batch
 
 if TYPE_CHECKING:
@@ -20,5 +20,5 @@ threads = ThreadPoolExecutor(max_workers=int(os.environ["PUSH_THREADS"]))
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Answer the messages that are to come back; all others are done or in the dead-letter queue."""
     back = settle_batch(event["Records"], pushes, threads, context.get_remaining_time_in_millis)
-    runtime.calls().write()
+    calls.from_environment().write()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in back]}

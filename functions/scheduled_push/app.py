@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kii_push import delivery, observability, queues, runtime
+from kii_push import calls, delivery, observability, queues
 from kii_push.unattended import settle
 
 if TYPE_CHECKING:
@@ -22,4 +22,4 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
     observability.count(settled.outcome)
     if settled.again:
         queues.enqueue(body, settled.retry_after)
-    runtime.calls().write()
+    calls.from_environment().write()

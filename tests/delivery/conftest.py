@@ -145,6 +145,7 @@ def queue(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     """A queue of the test's own, for the layer the push queue."""
     queue = Queue(endpoint)
     monkeypatch.setenv("PUSH_QUEUE_URL", queue.url)
+    monkeypatch.setenv("QUEUE_URLS", queue.url)
     yield queue
     queue.close()
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 import httpx
 import pytest
 
-from kii_push import aws, runtime
+from kii_push import aws, calls, runtime
 from kii_push.client import KiiClient
 from kii_push.delivery import Delivery, from_environment
 from kii_push.errors import (
@@ -185,7 +185,7 @@ def test_the_environment_makes_all_three_parts(table: str, monkeypatch: pytest.M
     }.items():
         monkeypatch.setenv(name, value)
     runtime.kii_client.cache_clear()
-    runtime.calls.cache_clear()
+    calls.from_environment.cache_clear()
     with pytest.raises(PushError, match="secret missing cannot be read") as caught:
         from_environment().deliver(push())
     assert caught.value.outcome == Outcome.NOT_SENT

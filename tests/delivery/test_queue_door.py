@@ -40,7 +40,7 @@ def taken(queue: Queue, *bodies: dict[str, Any], group: str | None = None) -> li
             "receiptHandle": message["ReceiptHandle"],
             "body": message["Body"],
             "attributes": dict(message["Attributes"]) | ({"MessageGroupId": group} if group else {}),
-            "eventSourceARN": "arn:aws:sqs:ap-northeast-1:000000000000:push",
+            "eventSourceARN": f"arn:aws:sqs:ap-northeast-1:000000000000:{queue.url.rpartition('/')[2]}",
         }
         for message in messages
     ]
@@ -152,21 +152,19 @@ def test_a_delay_that_sqs_refuses_is_logged(
 ) -> None:
     (record,) = taken(queue, body())
     record["receiptHandle"] = "gone"
-    monkeypatch.setenv("PUSH_QUEUE_URL", queue.url + url)
+    record["eventSourceARN"] += url
+    monkeypatch.setenv("QUEUE_URLS", queue.url + url)
     queue_door.postpone([queue_door.Back(record, 1)])
     assert caplog.messages == [expected]
 
 
-def test_a_record_of_the_fifo_queue_is_postponed_there(
+def test_each_queues_messages_are_postponed_there(
     kii: Kii, pushes: Delivery, threads: ThreadPoolExecutor, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_door, "delay", lambda *_: 0)
-    monkeypatch.setenv("PUSH_FIFO_QUEUE_URL", queue.url)
-    monkeypatch.setenv("PUSH_QUEUE_URL", "not this one")
+    monkeypatch.setenv("QUEUE_URLS", f"https://sqs.example/1/other https://sqs.example/1/o.fifo {queue.url}")
     kii.answers.append(fail(httpx.ConnectError))
-    (record,) = taken(queue, body())
-    record["eventSourceARN"] += ".fifo"
-    settle_batch([record], pushes, threads, plenty)
+    settle_batch(taken(queue, body()), pushes, threads, plenty)
     assert queue.messages()
 
 

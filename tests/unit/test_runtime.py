@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.stub import Stubber
 
-from kii_push import aws, runtime
+from kii_push import aws, calls, runtime
 
 SECRET = {"appID": "a", "clientID": "c", "clientSecret": "s", "site": "jp"}
 
@@ -17,7 +17,7 @@ def _new_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     yield
     runtime.kii_client.cache_clear()
-    runtime.calls.cache_clear()
+    calls.from_environment.cache_clear()
 
 
 def test_the_client_is_made_once_and_asks_nobody_before_its_first_use() -> None:
@@ -35,7 +35,7 @@ def test_the_client_acts_for_the_app_in_the_secret_of_the_environment() -> None:
 
 
 def test_the_calls_are_counted_in_one_place() -> None:
-    assert runtime.calls() is runtime.calls()
+    assert calls.from_environment() is calls.from_environment()
 
 
 @pytest.mark.parametrize("name", ["KII_SECRET_ID", "LEDGER_TABLE"])

@@ -1,5 +1,7 @@
 """Count the calls of Kii in a month: Kii bills them."""
 
+import functools
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push import observability
+from kii_push import aws, observability
 
 if TYPE_CHECKING:
     import httpx
@@ -63,3 +65,9 @@ class CallCounter:
             observability.crashed(error)
             return
         observability.calls_this_month(int(answer["Attributes"]["calls"]["N"]))
+
+
+@functools.cache
+def from_environment() -> CallCounter:
+    """Return the counter of this environment's calls, in the table LEDGER_TABLE."""
+    return CallCounter(aws.dynamodb(), os.environ["LEDGER_TABLE"])

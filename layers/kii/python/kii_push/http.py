@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from kii_push import observability, route, runtime, strict_json
+from kii_push import calls, observability, route, strict_json
 from kii_push.errors import (
     IDConflict,
     InFlight,
@@ -68,7 +68,6 @@ def api_taking(*queries: str) -> Callable[[Handler], Callable[[Event, object], A
     """Return what makes a Lambda handler as `api` does, for calls that may have these query parameters."""
 
     def decorated(handler: Handler) -> Callable[[Event, object], Answer]:
-        @observability.metrics.log_metrics
         @functools.wraps(handler)
         def answered(event: Event, _context: object) -> Answer:
             try:
@@ -81,7 +80,8 @@ def api_taking(*queries: str) -> Callable[[Handler], Callable[[Event, object], A
                 observability.crashed(error)
                 return fault()
             finally:
-                runtime.calls().write()
+                calls.from_environment().write()
+                observability.flush()
 
         return answered
 

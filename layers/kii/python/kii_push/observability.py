@@ -22,6 +22,12 @@ def calls_this_month(calls: int) -> None:
     metrics.add_metric(name="calls_this_month", unit=MetricUnit.Count, value=calls)
 
 
+def flush() -> None:
+    """Write out the metrics of an invocation; Powertools' own decorator warns of one that has none."""
+    if metrics.provider.metric_set:
+        metrics.flush_metrics()
+
+
 def sent(push_id: str, outcome: Outcome) -> None:
     """Log a push that Kii accepted, now (`sent`) or earlier (`duplicate`)."""
     logger.info("push", push_id=push_id, outcome=outcome)

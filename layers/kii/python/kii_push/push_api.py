@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from kii_push import http, observability, request, route, runtime
+from kii_push import http, observability, request, route
+from kii_push.client import KiiClient
 from kii_push.delivery import Delivery
 from kii_push.errors import InvalidRequest, PushError, Violation
 from kii_push.http import Answer, Event
@@ -16,7 +17,7 @@ from kii_push.request import BucketTarget, PushRequest
 _OPERATIONS = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 
 
-def push(event: Event, pushes: Delivery) -> Answer:
+def push(event: Event, pushes: Delivery, kii: KiiClient) -> Answer:
     """Make the push that the call asks for, and answer as Kii would, or with a problem.
 
     To a user or a topic's subscribers: 201 with `pushMessageID`. By the change of an object: 201 or 200 with
@@ -26,7 +27,7 @@ def push(event: Event, pushes: Delivery) -> Answer:
     if route.flag(event, "dryRun"):
         from kii_push import dry_run  # noqa: PLC0415 (a real send does without what it loads)
 
-        tried = dry_run.report(_request(event, _idempotency_key(event)), runtime.kii_client())
+        tried = dry_run.report(_request(event, _idempotency_key(event)), kii)
         return http.answer(HTTPStatus.OK, to_builtins(tried))
     push_id = None
     try:

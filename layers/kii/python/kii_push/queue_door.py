@@ -105,6 +105,6 @@ def postpone(back: Sequence[Back]) -> None:
 
 
 def _queue_url(record: Record) -> str:
-    """Return the URL of the queue that the record came from: one of the function's two."""
-    fifo = record["eventSourceARN"].endswith(".fifo")
-    return os.environ["PUSH_FIFO_QUEUE_URL" if fifo else "PUSH_QUEUE_URL"]
+    """Return the URL of the queue that the record came from, one of those the function is mapped to."""
+    name = record["eventSourceARN"].rpartition(":")[2]
+    return next(url for url in os.environ["QUEUE_URLS"].split() if url.rpartition("/")[2] == name)

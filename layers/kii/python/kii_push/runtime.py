@@ -7,20 +7,13 @@ full CPU whatever the memory size. Secrets and tokens are looked up at the first
 import functools
 import os
 
-from kii_push import aws
-from kii_push.calls import CallCounter
+from kii_push import aws, calls
 from kii_push.client import KiiClient, http_client
 from kii_push.secrets import CredentialsSource
-
-
-@functools.cache
-def calls() -> CallCounter:
-    """Return the counter of this environment's calls of Kii."""
-    return CallCounter(aws.dynamodb(), os.environ["LEDGER_TABLE"])
 
 
 @functools.cache
 def kii_client() -> KiiClient:
     """Return the client for the app in the secret KII_SECRET_ID."""
     credentials = CredentialsSource(os.environ["KII_SECRET_ID"], aws.secrets_manager())
-    return KiiClient(credentials, http_client(on_request=calls()))
+    return KiiClient(credentials, http_client(on_request=calls.from_environment()))

@@ -1,0 +1,126 @@
+"""Push App pushes are delivered as safely as messages: the change of an object is made once."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from kii_push import request
+from kii_push.errors import IDConflict, NoAnswer
+from kii_push.ledger import Receipt
+from kii_push.objects import Written
+
+if TYPE_CHECKING:
+    from kii_push.delivery import Delivery
+    from kii_push.ledger import Ledger
+    from tests.delivery.conftest import Kii
+
+PATH = "/api/apps/app/things/t-1/buckets/readings/objects"
+READING = {"celsius": 21.5}
+
+
+def change(**more: Any) -> request.PushRequest:
+    """Return the push request for the change of an object."""
+    value = {"id": "k", "target": {"bucket": "readings", "thing": "t-1"}, **more}
+    return request.from_json(value, default_id="unused")
+
+
+def answering(
+    asked: list[tuple[str, str, Any]], status: int, body: dict[str, Any] | None
+) -> Callable[[httpx.Request], httpx.Response]:
+    """Return what notes a request and answers so."""
+
+    def answer(call: httpx.Request) -> httpx.Response:
+        asked.append((call.method, call.url.path, json.loads(call.content) if call.content else None))
+        return httpx.Response(status, json=body) if body is not None else httpx.Response(status)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("asked", "call", "status", "body", "written"),
+    [
+        (
+            {"object": READING},
+            ("POST", PATH, READING),
+            201,
+            {"objectID": "o-1", "createdAt": 1},
+            Written(created=True, object_id="o-1", created_at=1),
+        ),
+        (
+            {"object": READING, "objectID": "o-1"},
+            ("PUT", f"{PATH}/o-1", READING),
+            200,
+            {"modifiedAt": 2},
+            Written(created=False, object_id="o-1", modified_at=2),
+        ),
+        (
+            {"object": READING, "objectID": "o-1", "operation": "update"},
+            ("PATCH", f"{PATH}/o-1", READING),
+            200,
+            {},
+            Written(created=False, object_id="o-1"),
+        ),
+        (
+            {"objectID": "o-1", "operation": "delete"},
+            ("DELETE", f"{PATH}/o-1", None),
+            204,
+            None,
+            Written(created=False, object_id="o-1"),
+        ),
+    ],
+    ids=["create", "replace", "update", "delete"],
+)
+def test_a_change_is_made_once_and_its_receipt_kept(  # noqa: PLR0913, PLR0917 (a row of the table)
+    pushes: "Delivery",
+    kii: "Kii",
+    ledger: "Ledger",
+    asked: dict[str, Any],
+    call: tuple[str, str, Any],
+    status: int,
+    body: dict[str, Any] | None,
+    written: Written,
+) -> None:
+    calls: list[tuple[str, str, Any]] = []
+    kii.answers = [answering(calls, status, body)] * 2
+
+    first, again = pushes.deliver(change(**asked)), pushes.deliver(change(**asked))
+
+    assert calls == [call]
+    assert first == Receipt(written=written)
+    assert again == Receipt(replayed=True, written=Written(created=False, object_id="o-1"))
+    entry = ledger.find("k")
+    assert entry is not None
+    assert (entry.outcome, entry.object_id, entry.push_message_id) == ("sent", "o-1", None)
+
+
+def test_a_change_that_may_have_been_made_is_not_made_again(pushes: "Delivery", kii: "Kii") -> None:
+    def cut(call: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("", request=call)
+
+    calls: list[tuple[str, str, Any]] = []
+    kii.answers = [cut, answering(calls, 201, {"objectID": "o-1"})]
+
+    for _ in range(2):
+        with pytest.raises(NoAnswer):
+            pushes.deliver(change(object=READING))
+
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"object": {"celsius": 22}},
+        {"object": READING, "objectID": "o-1"},
+        {"object": READING, "target": {"bucket": "readings"}},
+    ],
+)
+def test_an_id_serves_one_change_only(pushes: "Delivery", kii: "Kii", other: dict[str, Any]) -> None:
+    kii.answers = [answering([], 201, {"objectID": "o-1"})]
+    pushes.deliver(change(object=READING))
+
+    with pytest.raises(IDConflict):
+        pushes.deliver(change(**other))
