@@ -73,7 +73,7 @@ def answering(
     ],
     ids=["create", "replace", "update", "delete"],
 )
-def test_a_change_is_made_once_and_its_receipt_kept(  # noqa: PLR0913, PLR0917 (a row of the table)
+def test_a_change_is_made_once_and_its_receipt_kept(
     pushes: "Delivery",
     kii: "Kii",
     ledger: "Ledger",

@@ -174,3 +174,12 @@ def test_delays_grow_with_full_jitter_and_honour_retry_after() -> None:
         assert 0 <= min(delays) <= longest / 10
         assert longest * 0.9 <= max(delays) <= longest
     assert 60 <= delay(1, 60) <= 65
+
+
+def test_a_queue_that_nobody_named_brings_its_messages_back_all_the_same(
+    kii: Kii, pushes: Delivery, threads: ThreadPoolExecutor, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUEUE_URLS", "")
+    kii.answers.append(fail(httpx.ConnectError))
+    (record,) = taken(queue, body())
+    assert settle_batch([record], pushes, threads, plenty) == [record["messageId"]]

@@ -105,6 +105,9 @@ def postpone(back: Sequence[Back]) -> None:
 
 
 def _queue_url(record: Record) -> str:
-    """Return the URL of the queue that the record came from, one of those the function is mapped to."""
+    """Return the URL of the queue that the record came from, one of those the function is mapped to.
+
+    Of any other its name, with which SQS will not postpone anything: that must not stop the batch.
+    """
     name = record["eventSourceARN"].rpartition(":")[2]
-    return next(url for url in os.environ["QUEUE_URLS"].split() if url.rpartition("/")[2] == name)
+    return next((url for url in os.environ["QUEUE_URLS"].split() if url.rpartition("/")[2] == name), name)
