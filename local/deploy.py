@@ -1,6 +1,7 @@
 """Put the built template on MiniStack with the ordinary `sam deploy`, and read what it made."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ class Outputs:
     PushQueueUrl: str
     PushFifoQueueUrl: str
     DeadLetterQueueUrl: str
+    LedgerTable: str
     KiiSecretArn: str
     ScheduledPushFunctionArn: str
     SchedulerRoleArn: str
@@ -43,12 +45,15 @@ def aws_session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
 
 
-def deploy(endpoint: str, build: Path, log: Path) -> None:
-    """Deploy the folder that `build` returned to the AWS endpoint; raises LocalError when SAM refuses."""
+def deploy(endpoint: str, build: Path, log: Path, parameters: Mapping[str, str] | None = None) -> None:
+    """Deploy the folder that `build` returned to the AWS endpoint; raises LocalError when SAM refuses.
+
+    `parameters` are the template's, where its defaults will not do.
+    """
     template = ("--template-file", build / "template.yaml")
     # SAM looks every 5 s whether it is done, unless told.
     env = environment(endpoint) | {"SAM_CLI_POLL_DELAY": "0.5"}
-    sam("deploy", *template, "--no-progressbar", log=log, env=env)
+    sam("deploy", *template, "--no-progressbar", log=log, env=env, parameters=parameters)
     _mend_mappings(endpoint)
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -61,9 +62,15 @@ class LocalStack:
     api_url: str
     """The bundle's HTTPS door, as MiniStack serves it."""
 
-    def __init__(self, directory: Path, ports: Ports, step: Step) -> None:
-        """Prepare; nothing is started yet. `directory` takes the logs and what the servers keep."""
+    def __init__(
+        self, directory: Path, ports: Ports, step: Step, parameters: Mapping[str, str] | None = None
+    ) -> None:
+        """Prepare; nothing is started yet. `directory` takes the logs and what the servers keep.
+
+        `parameters` are the template's, where its defaults will not do.
+        """
         self._step = step
+        self._parameters = parameters
         self.ports = ports
         self.directory = directory
         self.servers: list[subprocess.Popen[bytes]] = []
@@ -72,10 +79,17 @@ class LocalStack:
         self.kii_url = f"{self.sandbox_url}/api"  # Kii's REST base URL
 
     @classmethod
-    def new(cls, name: str, step: Step, ports: Ports | None = None) -> Self:
+    def new(
+        cls,
+        name: str,
+        step: Step,
+        ports: Ports | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Self:
         """Prepare a stack in a folder of its own below `.local`, on free ports unless told."""
         STATE.mkdir(exist_ok=True)
-        return cls(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=STATE)), ports or Ports.free(), step)
+        directory = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=STATE))
+        return cls(directory, ports or Ports.free(), step, parameters)
 
     def start(self) -> Self:
         """Start, build and deploy everything; when that fails, raise LocalError with nothing left running."""
@@ -92,7 +106,7 @@ class LocalStack:
     def deploy(self, built: Path) -> None:
         """Deploy a folder that `build` returned, and let the functions and the sandbox know each other."""
         with self._step("deploy template.yaml to MiniStack"):
-            deploy(self.endpoint, built, self.directory / "deploy.log")
+            deploy(self.endpoint, built, self.directory / "deploy.log", self._parameters)
         self.attach(built)
         put_kii_secret(self.endpoint, self.outputs.KiiSecretArn, self.kii_url)
         bundle = httpx.put(f"{self.sandbox_url}/_sandbox/bundle", json={"url": self.api_url}, trust_env=False)

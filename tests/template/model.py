@@ -94,6 +94,11 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def by_default(value: Any) -> Any:
+    """Return a property as it is when nobody sets the template's parameters."""
+    return source()["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value
+
+
 def functions() -> dict[str, Resource]:
     """Return the functions' properties, translated."""
     return of_type("AWS::Lambda::Function")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.model import allows, as_list, functions, of_type, references, statements
+from tests.template.model import allows, as_list, by_default, functions, of_type, references, statements
 
 FUNCTIONS = functions()
 QUEUES = of_type("AWS::SQS::Queue")
@@ -91,7 +91,8 @@ def test_a_queue_gives_up_to_a_queue_of_its_kind_that_keeps_longer(queue: str) -
 def test_a_message_is_not_handed_out_again_while_it_may_still_be_worked_on(mapping: str) -> None:
     [function] = references(MAPPINGS[mapping]["FunctionName"])
 
-    assert QUEUES[taken_from(mapping)]["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Timeout"]
+    visibility = by_default(QUEUES[taken_from(mapping)]["VisibilityTimeout"])
+    assert visibility >= 6 * FUNCTIONS[function]["Timeout"]
 
 
 @pytest.mark.parametrize("mapping", QUEUE_MAPPINGS)
