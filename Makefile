@@ -54,7 +54,7 @@ test: lint test-tools ## Everything that CI runs
 lint: $(READY) ## Check style, types and the template
 	$(PY) -m ruff check --quiet
 	$(PY) -m ruff format --check --quiet
-	$(PY) -m mypy layers/kii/python sandbox local tests benchmarks
+	$(PY) -m mypy layers/kii/python openapi sandbox local tests benchmarks
 	@# One by one: every function's module is called app.
 	for app in functions/*/app.py; do $(PY) -m mypy $$app || exit 1; done
 	$(SAM) validate --lint
@@ -63,6 +63,10 @@ lint: $(READY) ## Check style, types and the template
 format: $(READY) ## Put the code into the agreed style
 	$(PY) -m ruff check --quiet --fix-only
 	$(PY) -m ruff format
+
+.PHONY: docs
+docs: $(READY) ## Write the OpenAPI document and the gateway's definition from openapi/
+	PYTHONPATH=layers/kii/python $(PY) -m openapi
 
 .PHONY: build
 build: $(READY) ## Build the layer and the functions for AWS (ARCH=arm64 or x86_64)

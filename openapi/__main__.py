@@ -17,8 +17,8 @@ def files() -> dict[Path, str]:
     return {
         ROOT / "openapi/gateway.json": _text(definition()),
         ROOT / "docs/openapi.json": _text(public),
-        # A function's folder is all that is deployed of it.
-        ROOT / "functions/openapi/openapi.json": _text(public),
+        # A function's folder is all that is deployed of it. Nobody reads this copy, so it is in one line.
+        ROOT / "functions/openapi/openapi.json": json.dumps(public, ensure_ascii=False) + "\n",
         ROOT / "docs/push-request.schema.json": _text(push_request(public["components"]["schemas"])),
     }
 

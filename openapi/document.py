@@ -15,7 +15,12 @@ HERE = Path(__file__).resolve().parent
 
 # Every operation can answer these; public.yaml says what they mean.
 _PROBLEMS = {400, 403, 404, 422, 429, 500, 503, 504}
-_SUCCESS = {200: "What was asked for.", 201: "It was made.", 202: "It will be done.", 204: "Done; or yes, it is so."}
+_SUCCESS = {
+    200: "What was asked for.",
+    201: "It was made.",
+    202: "It will be done.",
+    204: "Done; or yes, it is so.",
+}
 _NAMES = re.compile(r"{(\w+)}")
 
 

@@ -5,7 +5,6 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kii_push import aws
 from kii_push.broadcast import BroadcastRequest, Job
 from kii_push.errors import IDConflict, LedgerError, Outcome
+from kii_push.message_shape import wire_name
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,8 +25,7 @@ COUNTED = (Outcome.SENT, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN, Ou
 _DAY = 86_400
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True, rename=wire_name):
     """How far a broadcast is. `recipients` is None until all have been read; times are ISO 8601.
 
     `pending` are those that may still be sent: not begun, in flight, or `not_sent` and to be tried again.
