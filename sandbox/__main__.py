@@ -26,12 +26,21 @@ def main() -> int:
         policies = policy.parse(arguments.policy, planted.policy)
         listener = _listen(arguments.port)
         sandbox = Sandbox(Store(arguments.state), _broker(arguments), planted, policies)
-        sandbox.bundle_url = arguments.bundle_url
-        uvloop.run(serve(sandbox, listener))
+        sandbox.bundle_url = arguments.bundle_url.rstrip("/") if arguments.bundle_url else None
+        uvloop.run(serve(sandbox, listener, lambda: _announce(sandbox, listener)))
     except (BrokerError, StateError, OSError, seed.SeedError, policy.PolicyError) as error:
         print(f"sandbox: {error}", file=sys.stderr)  # noqa: T201 (a command line speaks)
         return 1
     return 0
+
+
+def _announce(sandbox: Sandbox, listener: socket.socket) -> None:
+    ports = sandbox.broker.ports
+    spoken = {"MQTT": ports.tcp, "WebSocket": ports.ws, "TLS": ports.ssl, "WebSocket and TLS": ports.wss}
+    mqtt = ", ".join(f"{port} ({name})" for name, port in spoken.items() if port is not None)
+    origin = f"http://{HOST}:{listener.getsockname()[1]}"
+    text = f"Kii sandbox: REST API at {origin}/api, console at {origin}/, MQTT at {HOST} ports {mqtt}"
+    print(text, flush=True)  # noqa: T201 (a command line speaks)
 
 
 def _listen(port: int) -> socket.socket:

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import aiomqtt
@@ -120,6 +121,15 @@ class Broker:
     async def online(self) -> set[str]:
         """Return the client IDs, which are topics, of the devices connected now."""
         return set(self._mosquitto.online)
+
+    def on_presence(self, callback: Callable[[str], None]) -> None:
+        """Have `callback` called with the client ID of each device that connects or disconnects."""
+        self._mosquitto.watch(callback)
+
+    async def lost(self) -> None:
+        """Return once the broker is gone, or has been stopped."""
+        if self._reader is not None:
+            await asyncio.wait([self._reader])
 
     @property
     def _client(self) -> aiomqtt.Client:

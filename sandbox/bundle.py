@@ -1,13 +1,14 @@
-"""Forwarding from the console to the bundle's HTTPS door, signed with the usual AWS credentials (SigV4)."""
+"""Forwarding from the console to the bundle's HTTPS door, signed with the usual AWS credentials (SigV4).
+
+httpx and botocore are imported on first use: they are a third of the start-up, and most runs need neither.
+"""
+
+# ruff: noqa: PLC0415 (see above)
 
 import os
 from typing import Any, Literal
 
-import httpx
 import msgspec
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.session import Session
 
 TIMEOUT_SECONDS = 35  # a little more than API Gateway gives a function
 
@@ -30,6 +31,8 @@ class BundleError(Exception):
 
 async def forward(base_url: str | None, wanted: Forward) -> tuple[int, bytes]:
     """Send the request; return the door's status and body. Raises BundleError."""
+    import httpx
+
     if base_url is None:
         raise BundleError(409, "the sandbox does not know the bundle's URL: start it with --bundle-url")
     base = httpx.URL(base_url)
@@ -49,6 +52,10 @@ async def forward(base_url: str | None, wanted: Forward) -> tuple[int, bytes]:
 
 
 def _signed(method: str, url: str, content: bytes) -> dict[str, str]:
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.session import Session
+
     session: Any = Session()
     credentials = session.get_credentials()
     region = session.get_config_variable("region") or os.environ.get("AWS_REGION")

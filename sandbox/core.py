@@ -50,6 +50,7 @@ class Sandbox:
         self.bundle_url: str | None = None
         self.ready = False
         self._seed = seed
+        broker.on_presence(self._tell_presence)
 
     async def start(self) -> None:
         """Start the broker, plant the seed in a new store, and let the stored devices in."""
@@ -68,6 +69,11 @@ class Sandbox:
         self.hub.close()
         await self.broker.stop()
         self.store.close()
+
+    def _tell_presence(self, topic: str) -> None:
+        row = self.store.one("SELECT installation_id FROM endpoints WHERE topic = ?", topic)
+        if row is not None:
+            self.hub.publish("device", {"installationID": row["installation_id"]})
 
     def move_clock(self, offset_ms: int) -> None:
         """Set the clock ahead of the machine's, here and for the next start."""

@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+HeaderName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]+$")]
+HeaderText = Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]*$")]
+
 
 class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which requests: an HTTP method, and a shell pattern for the whole decoded path (`*/push/messages`)."""
@@ -29,7 +32,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=T
     delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
     body: Any = None
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderText] = {}
     drop: Literal["before", "after"] | None = None
     after: bool = False
 

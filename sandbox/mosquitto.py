@@ -11,6 +11,7 @@ import secrets
 import shutil
 import socket
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +52,17 @@ class Mosquitto:
     def __init__(self, ports: Ports, tls: Tls | None) -> None:
         self.password = secrets.token_urlsafe(32)
         self.online: set[str] = set()  # client IDs, without the publisher's
+        self._watchers: list[Callable[[str], None]] = []
         self._ports = ports
         self._tls = tls
         self._child: asyncio.subprocess.Process | None = None
         self._log: asyncio.Task[None] | None = None
         self._running = asyncio.Event()
         self._reason = "it printed nothing"  # why it does not run, in its own words
+
+    def watch(self, callback: Callable[[str], None]) -> None:
+        """Have `callback` called with the client ID of each client that comes or goes."""
+        self._watchers.append(callback)
 
     async def start(self) -> None:
         """Start the broker; return once it accepts connections. Raises BrokerError."""
@@ -131,12 +137,18 @@ class Mosquitto:
             for line in lines:
                 self._note(line.decode(errors="replace").strip())
 
+    def _tell(self, client_id: str) -> None:
+        for callback in self._watchers:
+            callback(client_id)
+
     def _note(self, line: str) -> None:
         if connected := _CONNECTED.match(line):
             if connected["user"] != ADMIN:
                 self.online.add(connected["id"])
+                self._tell(connected["id"])
         elif gone := _GONE.match(line):
             self.online.discard(gone["id"])
+            self._tell(gone["id"])
         elif _RUNNING.match(line):
             self._running.set()
         elif not self._reason.startswith("Error"):  # what follows an error explains it to programmers

@@ -3,11 +3,11 @@
 Set by `--policy name=value` and by the seed file's `policy` object; the defaults are the fact sheet's side.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-NON_EXPIRING = 2_147_483_647
+NON_EXPIRING: Final = 2_147_483_647
 
 Bool = bool
 Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
@@ -31,7 +31,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     mqtt_endpoint_delay_ms: Count = 0
     mqtt_endpoint_ttl_seconds: Positive = 2_592_000
     refresh_tokens: Bool = True
-    non_expiring_expires_in: Positive = NON_EXPIRING
+    non_expiring_expires_in: Literal[2147483647, 9223372036854775] = NON_EXPIRING
     max_login_attempts: Count = 0
     login_lock_period_seconds: Positive = 300
     large_apns: Literal["reject", "store"] = "reject"

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sandbox.app import App
 from sandbox.core import Sandbox
 from sandbox.gateway import DROP
+from sandbox.mosquitto import BrokerError
 
 
 class _CuttingProtocol(HttpToolsProtocol):
@@ -30,8 +31,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(sandbox: Sandbox, listener: socket.socket) -> None:
-    """Run the sandbox until SIGINT or SIGTERM. Raises BrokerError when the broker cannot start."""
+async def serve(sandbox: Sandbox, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Run the sandbox until SIGINT or SIGTERM. Raises BrokerError when the broker cannot start, or ends."""
     config = uvicorn.Config(
         App(sandbox),
         http=_CuttingProtocol,
@@ -46,14 +47,23 @@ async def serve(sandbox: Sandbox, listener: socket.socket) -> None:
         timeout_graceful_shutdown=1,
     )
     server = _Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+        sandbox.hub.close()  # else the server waits for the console to hang up
+
     for signum in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, server.handle_exit, signum, None)
+        asyncio.get_running_loop().add_signal_handler(signum, stop)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await sandbox.start()
-        await serving
+        on_ready()
+        lost = asyncio.create_task(sandbox.broker.lost())
+        await asyncio.wait([serving, lost], return_when=asyncio.FIRST_COMPLETED)
+        if lost.done():
+            raise BrokerError("the MQTT broker has ended")
+        lost.cancel()
     finally:
-        server.should_exit = True
-        sandbox.hub.close()
+        stop()
         await serving
         await sandbox.stop()

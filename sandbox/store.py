@@ -13,7 +13,7 @@ VERSION = 1
 
 # `scope` is `{appID}` or `{appID}/groups|users|things/{id}`; `resource` is a scope, or a scope followed by
 # `/topics/{id}`, `/buckets/{id}` or `/buckets/{id}/objects/{id}`; `bucket` and `object` are resources too;
-# `subject` and `owner` are ACL subjects (`UserID:...`). Times are Unix milliseconds, `data` and `payload` JSON.
+# `subject` and `owner` are ACL subjects (`UserID:...`). Times: Unix milliseconds; `data`, `payload`: JSON.
 SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE apps (
@@ -83,6 +83,7 @@ CREATE TABLE endpoints (
     installation_id TEXT PRIMARY KEY, username TEXT NOT NULL, password TEXT NOT NULL, topic TEXT NOT NULL,
     ready INTEGER NOT NULL, expires INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX endpoints_topic ON endpoints (topic);
 CREATE TABLE payloads (
     app_id TEXT NOT NULL, user_id TEXT NOT NULL, payload_id TEXT NOT NULL, payload TEXT NOT NULL,
     PRIMARY KEY (app_id, user_id, payload_id)

@@ -19,25 +19,26 @@ EVERY_NETWORK = {"data": {"msg": "hi"}} | {
 
 
 @contextmanager
-def sandbox(folder: Path, *arguments: str | Path) -> Iterator[str]:
-    """Run a sandbox with these arguments on free ports; yields its origin."""
+def sandbox(folder: Path, *arguments: str | Path, env: dict[str, str] | None = None) -> Iterator[str]:
+    """Run a sandbox with these arguments on free ports; yields its origin. `env` is added to ours."""
     port, mqtt_port = free_ports(2)
     origin = f"http://127.0.0.1:{port}"
     command = [
         *(sys.executable, "-m", "sandbox", "--port", str(port), "--mqtt-port", str(mqtt_port)),
         *arguments,
     ]
-    with running(command, name="sandbox", health_url=f"{origin}/_sandbox/health", log=folder / "sandbox.log"):
+    health, log = f"{origin}/_sandbox/health", folder / "sandbox.log"
+    with running(command, name="sandbox", health_url=health, log=log, env=env):
         yield origin
 
 
 class Kii:
-    """An app of a running sandbox. `by` says who calls: a seeded user's or thing's name, `admin` or `nobody`."""
+    """An app of a running sandbox. `by` is who calls: a seeded user's or thing's name, `admin`, `nobody`."""
 
     def __init__(self, origin: str, app: str = APP) -> None:
         self.origin = origin
         self.app = app
-        self.http = httpx.Client(base_url=origin, trust_env=False, verify=False)  # noqa: S501 (plain HTTP: spares loading CAs)
+        self.http = httpx.Client(base_url=origin, trust_env=False, verify=False)  # noqa: S501 (plain HTTP)
         self._tokens: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:

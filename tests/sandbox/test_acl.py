@@ -154,7 +154,10 @@ def test_a_thing_creates_topics_elsewhere_only_when_granted(kii: Kii) -> None:
     ("scope", "acl"),
     [
         ("", {"CREATE_NEW_BUCKET": [{"userID": "ANY_AUTHENTICATED_USER"}], "CREATE_NEW_TOPIC": []}),
-        ("/groups/team", dict.fromkeys(("CREATE_NEW_BUCKET", "CREATE_NEW_TOPIC"), [{"groupID": "team"}])),
+        (
+            "/groups/team",
+            {"CREATE_NEW_BUCKET": [{"groupID": "team"}], "CREATE_NEW_TOPIC": [{"groupID": "team"}]},
+        ),
     ],
 )
 def test_a_scopes_acl(kii: Kii, scope: str, acl: dict[str, Any]) -> None:

@@ -50,9 +50,11 @@ def test_installing_a_device(kii: Kii, device_type: str) -> None:
     [
         ({}, False),
         ({"development": None}, False),
-        *(({"development": value}, value) for value in (True, False)),
-    ]
-    + [({"development": "true"}, True), ({"development": "false"}, False)],
+        ({"development": False}, False),
+        ({"development": True}, True),
+        ({"development": "false"}, False),
+        ({"development": "true"}, True),
+    ],
 )
 def test_the_development_flag(kii: Kii, given: dict[str, object], *, kept: bool) -> None:
     status, body = install(kii, "bob", **DEVICE, **given)

@@ -1,5 +1,7 @@
 """Fact sheet 4.1 to 4.3: topics in their four scopes, and who may do what with them by default."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.sandbox.kii import APP, OK, Kii, assert_error, sandbox
@@ -70,13 +72,11 @@ def test_the_names_of_a_user_mean_the_same_scope(kii: Kii) -> None:
         ("/things/VENDOR_THING_ID:no", "THING_NOT_FOUND", {"field": "vendorThingID", "value": "no"}),
     ],
 )
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/topics/t"), ("GET", "/topics"), ("GET", "/topics/t")])
-def test_no_topics_without_the_scopes_owner(
-    kii: Kii, method: str, path: str, scope: str, code: str, extra: dict[str, str]
-) -> None:
+def test_no_topics_without_the_scopes_owner(kii: Kii, scope: str, code: str, extra: dict[str, str]) -> None:
     name = "".join(word.capitalize() for word in code.split("_")) + "Exception"
 
-    assert_error(kii.call(method, scope + path), 404, code, name, **extra)
+    for method, path in (("PUT", "/topics/t"), ("GET", "/topics"), ("GET", "/topics/t")):
+        assert_error(kii.call(method, scope + path), 404, code, name, **extra)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,8 @@ def test_a_long_list_comes_in_pages(kii: Kii) -> None:
     for topic in topics:
         assert kii.call("PUT", f"/topics/{topic}").status_code == 204
 
-    pages, key = [], None
+    pages: list[list[str]] = []
+    key = None
     while key or not pages:
         answer = kii.call("GET", "/topics", "bob", params={"paginationKey": key} if key else {})
         assert (
@@ -172,7 +173,7 @@ def test_a_long_list_comes_in_pages(kii: Kii) -> None:
         key = answer.json().get("paginationKey")
 
     assert [len(page) for page in pages] == [50, 50, 20]
-    assert sum(pages, []) == topics
+    assert [topic for page in pages for topic in page] == topics
 
 
 @pytest.mark.parametrize("key", ["", "%%%", "none", "あ", "/w=="])
@@ -180,11 +181,8 @@ def test_a_pagination_key_of_somebody_elses(kii: Kii, key: str) -> None:
     assert kii.call("GET", "/topics", params={"paginationKey": key}).status_code in (200, 400)
 
 
-def test_exactly_one_page_has_no_key(kii: Kii, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with (
-        sandbox(tmp_path_factory.mktemp("pages"), "--policy", "topicPageSize=2") as origin,
-        Kii(origin) as small,
-    ):
+def test_exactly_one_page_has_no_key(tmp_path: Path) -> None:
+    with sandbox(tmp_path, "--policy", "topicPageSize=2") as origin, Kii(origin) as small:
         for topic in ("a", "b"):
             small.call("PUT", f"/topics/{topic}")
         assert small.call("GET", "/topics").json() == {"topics": [{"topicID": "a"}, {"topicID": "b"}]}
