@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import httpx
 
@@ -28,13 +29,21 @@ class Doors:
         """Send a signed POST to the HTTPS door; `path` is Kii's own, from `/users` or `/topics` on."""
         return self.http.post(path, json=body, headers=headers)
 
-    def enqueue(self, *bodies: str) -> list[str]:
-        """Put up to ten message bodies on the push queue at once; returns their message IDs."""
-        entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)
+    def enqueue(self, *bodies: str, group: str | None = None) -> list[str]:
+        """Put up to ten message bodies on the push queue at once; returns their message IDs.
+
+        With a `group` they go to the FIFO queue, to be sent in this order.
+        """
+        url = self._outputs.PushFifoQueueUrl if group else self._outputs.PushQueueUrl
+        entries: list[SendMessageBatchRequestEntryTypeDef] = []
+        for index, body in enumerate(bodies):
+            entries.append({"Id": str(index), "MessageBody": body})
+            if group:
+                entries[-1] |= {"MessageGroupId": group, "MessageDeduplicationId": uuid4().hex}
+        return [
+            each["MessageId"]
+            for each in self._sqs.send_message_batch(QueueUrl=url, Entries=entries)["Successful"]
         ]
-        sent = self._sqs.send_message_batch(QueueUrl=self._outputs.PushQueueUrl, Entries=entries)
-        return [each["MessageId"] for each in sent["Successful"]]
 
     def schedule(self, name: str, when: datetime, request: dict[str, Any]) -> None:
         """Make a schedule that sends the push request once, at `when`, and then deletes itself."""

@@ -56,6 +56,13 @@ def test_queue(doors: "Doors", device: "Device") -> None:
     assert device.wait_for(door="queue", within=20)
 
 
+def test_fifo_queue_keeps_the_order(doors: "Doors", device: "Device") -> None:
+    doors.enqueue(*(json.dumps(to_bob(n=n)) for n in range(10)), group="bob")
+
+    assert device.wait_for(n=9, within=30)
+    assert [each.payload["n"] for each in device.received] == list(range(10))
+
+
 def test_schedule(doors: "Doors", device: "Device") -> None:
     due = datetime.now(UTC) + timedelta(seconds=2)
     doors.schedule("test", due, to_bob(door="schedule"))
