@@ -37,11 +37,32 @@ class Sandbox:
         self._kii.put(f"{scope}/topics/{topic}").raise_for_status()
         self._kii.put(f"{scope}/topics/{topic}/push/subscriptions/users/{user_id}").raise_for_status()
 
+    def subscribe_to_bucket(self, scope: str, bucket: str, user_id: str) -> None:
+        """Subscribe a user to the changes of a bucket, which is made if it is not there."""
+        path = f"{scope}/buckets/{bucket}/filters/all/push/subscriptions/users/{user_id}"
+        self._kii.put(path).raise_for_status()
+
+    def user_id(self, login_name: str) -> str:
+        """Return a user's ID."""
+        found = self._kii.get(f"/users/LOGIN_NAME:{login_name}").raise_for_status()
+        return str(found.json()["userID"])
+
     def deliveries(self) -> list[dict[str, Any]]:
         """Return what every device was sent, newest last."""
         answer = self._control.get("/deliveries").raise_for_status()
         deliveries: list[dict[str, Any]] = answer.json()["deliveries"]
         return deliveries
+
+    def calls(self) -> list[str]:
+        """Return what Kii was asked since it went back to the seed, logins apart: `METHOD path`."""
+        answer = self._control.get("/requests").raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["requests"]
+        prefix = f"/api/apps/{APP_ID}"
+        return [
+            f"{each['method']} {each['path'].removeprefix(prefix)}"
+            for each in found
+            if not each["path"].endswith("/oauth2/token")
+        ]
 
     def close(self) -> None:
         self._control.close()
