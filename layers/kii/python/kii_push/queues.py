@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Characters of an attribute; all attributes and the body together may have 1 MiB.
 _LONGEST = 1024
 # What SQS does not take in a text, such as the NUL in a field's name that a refusal quotes.
-_UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNSENDABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 # Seconds, SQS's own limit.
 _LONGEST_DELAY = 900
 
@@ -44,4 +44,4 @@ def enqueue(body: str, delay: int) -> None:
 
 
 def _string(value: str) -> "MessageAttributeValueTypeDef":
-    return {"DataType": "String", "StringValue": _UNSENDABLE.sub("\ufffd", value)}
+    return {"DataType": "String", "StringValue": re.sub(_UNSENDABLE, "\ufffd", value)}
