@@ -105,6 +105,8 @@ $(UV): requirements/uv.txt
 # Environments, and the requirements of each.
 .venv/.ready: NAME := the Python environment
 .venv/.ready: requirements/dev.txt
+# The layer's package is found as it stands, by `.venv/bin/python -m kii_push` too.
+.venv/.ready: FINDS := ../../../../layers/kii/python
 .tools/aws/.ready: NAME := the SAM and AWS command lines
 .tools/aws/.ready: requirements/aws.txt
 .tools/runtime/.ready: NAME := the Lambda runtime
@@ -113,6 +115,7 @@ $(READY): .python-version $(UV)
 	@printf '  set up $(NAME) ... '; start=$$(date +%s) && \
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" $(@D) && \
 	$(UV) pip sync --quiet --python $(@D) --require-hashes $(filter %.txt,$^) && \
+	$(if $(FINDS),echo $(FINDS) > $(@D)/lib/python$$(cat .python-version)/site-packages/kii_push.pth &&) \
 	touch $@ && echo "$$(($$(date +%s) - start)) s"
 
 .PHONY: lock

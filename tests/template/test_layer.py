@@ -70,6 +70,15 @@ def test_what_the_runtime_brings_is_not_in_the_layer(layer: Path) -> None:
     assert RUNTIMES_OWN.isdisjoint(path.name for path in (layer / "python").iterdir())
 
 
+def test_the_command_line_is_not_in_the_layer(layer: Path) -> None:
+    package = ROOT / "layers/kii/python/kii_push"
+    command_line = {path.relative_to(package) for path in (package / "cli").glob("*.py")}
+    command_line.add(Path("__main__.py"))
+
+    deployed = {path.relative_to(layer / "python/kii_push") for path in layer.glob("python/kii_push/**/*.py")}
+    assert deployed == {path.relative_to(package) for path in package.rglob("*.py")} - command_line
+
+
 def test_the_layer_holds_its_package_and_what_is_pinned_by_hash(layer: Path) -> None:
     pins = (ROOT / "layers/kii/requirements.txt").read_text().replace("\\\n", " ").splitlines()
     assert all("--hash=sha256:" in pin for pin in pins if "==" in pin)

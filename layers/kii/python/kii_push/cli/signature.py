@@ -1,0 +1,48 @@
+"""Sign requests for an API Gateway with IAM authorisation, by the AWS settings of this environment."""
+
+import os
+from collections.abc import Generator
+
+import botocore.session
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+
+from kii_push.cli.failure import Failure, Status
+
+
+class SigV4(httpx.Auth):
+    """AWS Signature Version 4 for the service `execute-api`."""
+
+    requires_request_body = True
+
+    def __init__(self, region: str | None) -> None:
+        """Look for credentials where the AWS command line does, for the region too if it is None.
+
+        Raises Failure if either is not found.
+        """
+        try:
+            session = botocore.session.get_session()
+            credentials = session.get_credentials()
+            region = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
+        except BotoCoreError as error:
+            raise Failure(f"The AWS settings cannot be used: {error}", status=Status.USAGE) from None
+        if credentials is None:
+            next_step = "Log in as for the AWS command line, or set AWS_PROFILE."
+            raise Failure("There are no AWS credentials to sign with.", next_step, Status.USAGE)
+        if region is None:
+            raise Failure("The API's region is not known.", "Give it as --region.", Status.USAGE)
+        self._signer = SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """Add the signature's headers to the request."""
+        signed = AWSRequest(
+            request.method,
+            str(request.url),
+            data=request.content,
+            headers={"Host": request.url.netloc.decode()},
+        )
+        self._signer.add_auth(signed)
+        request.headers.update(dict(signed.headers))
+        yield request
