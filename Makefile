@@ -42,6 +42,10 @@ invoke: $(READY) mosquitto ## Run a built function with its event from events/: 
 	@test -n "$(F)" || { echo "Which function? For example: make invoke F=queue_push" >&2; exit 2; }
 	@$(PY) -m local invoke $(F)
 
+.PHONY: faults
+faults: $(READY) mosquitto ## Send 10,000 pushes while Kii and the senders fail, and reckon up: make faults N=1000
+	@$(PY) -m local faults $(if $(N),--pushes $(N))
+
 .PHONY: test
 test: lint test-tools ## Everything that CI runs
 	$(PYTEST) tests/unit tests/delivery --cov --cov-report=term:skip-covered

@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: `python -m local demo|up|down|invoke`."""
+"""The command line behind the Makefile: `python -m local demo|up|down|invoke|faults`."""
 
 import signal
 import sys
@@ -11,6 +11,7 @@ from rich.text import Text
 from local import demo as demo_module
 from local import invoke as invoke_module
 from local import up as up_module
+from local.faults import run as faults_run
 from local.process import LocalError
 from local.progress import console, step
 from local.settings import ROOT, SAM, STATE
@@ -54,6 +55,20 @@ def down() -> None:
 def invoke(function: str) -> None:
     """Run a built function under Lambda's Runtime Interface Emulator with its file from events/."""
     invoke_module.invoke(function, step)
+
+
+@app.command()
+def faults(
+    pushes: Annotated[int, typer.Option(help="How many; a tenth more go with onUnknown: resend.")] = 10_000,
+) -> None:
+    """Send pushes through the queue while Kii and the senders fail; exit 1 if one is lost or sent twice."""
+    with LocalStack.new("faults", step, parameters=faults_run.PARAMETERS) as stack:
+        report = faults_run.run(stack, pushes, lambda word: console.print(Text(f"  {word}")))
+        console.print(f"\n{report.table()}\n\n{report.seconds:.0f} s.")
+        for each in report.broken:
+            typer.echo(each, err=True)
+        if report.broken:
+            raise LocalError(f"{len(report.broken)} promises were broken (logs: {stack.directory})")
 
 
 def main() -> None:

@@ -1,0 +1,151 @@
+"""The deployed bundle during a fault run: its queue, its ledger, its dead letters, its senders' processes."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import batched
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from local.deploy import aws_session, deployed_function
+from local.process import LocalError
+from local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+_PUSH = "push#"
+# The most that SendMessageBatch takes.
+_BATCH = 10
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Messages of a queue: to be taken, and hidden because they were taken or put off."""
+
+    visible: int
+    hidden: int
+
+    @property
+    def all(self) -> int:
+        """How many there are."""
+        return self.visible + self.hidden
+
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        return f"{self.all:,} messages wait, {self.hidden:,} of them hidden"
+
+
+class Bundle:
+    """The queue door of a running local stack, from outside."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
+        session = aws_session()
+        self._sqs = session.client("sqs", endpoint_url=stack.endpoint)
+        self._lambda = session.client("lambda", endpoint_url=stack.endpoint)
+        self._dynamodb = session.client("dynamodb", endpoint_url=stack.endpoint)
+        self._sender = deployed_function(stack.endpoint, "QueuePushFunction")["FunctionName"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for client in (self._sqs, self._lambda, self._dynamodb):
+            client.close()
+
+    def enqueue(self, requests: Iterable[dict[str, Any]]) -> None:
+        """Put push requests on the push queue while nothing takes from it, then let it go.
+
+        MiniStack's poller rewrites the queue's list without a lock: a message sent meanwhile may be dropped.
+        """
+        self._taking(enabled=False)
+        for some in batched(requests, _BATCH, strict=False):
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(place), "MessageBody": json.dumps(each)} for place, each in enumerate(some)
+            ]
+            answer = self._sqs.send_message_batch(QueueUrl=self._stack.outputs.PushQueueUrl, Entries=entries)
+            if answer.get("Failed"):
+                raise LocalError(f"The push queue did not take a message: {answer['Failed'][0]}.")
+        self._taking(enabled=True)
+
+    def waiting(self) -> Waiting:
+        """Return how many messages the push queue holds."""
+        url = self._stack.outputs.PushQueueUrl
+        found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return Waiting(
+            visible=int(found["ApproximateNumberOfMessages"]),
+            hidden=int(found["ApproximateNumberOfMessagesNotVisible"])
+            + int(found["ApproximateNumberOfMessagesDelayed"]),
+        )
+
+    def outcomes(self) -> dict[str, str]:
+        """Return each push's outcome by its ID, as `GET /pushes/{id}` would tell it."""
+        found: dict[str, str] = {}
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._stack.outputs.LedgerTable, ConsistentRead=True
+        )
+        for page in pages:
+            for item in page["Items"]:
+                key = item["pk"]["S"]
+                if not key.startswith(_PUSH):
+                    continue
+                outcome = item["outcome"]["S"]
+                if outcome == "in_flight" and int(item["heldUntil"]["N"]) <= time.time():
+                    outcome = "unknown"
+                found[key.removeprefix(_PUSH)] = outcome
+        return found
+
+    def dead_letters(self) -> dict[str, list[str]]:
+        """Return the outcomes on each push's dead letters by the push's ID, and hide the letters."""
+        found: dict[str, list[str]] = defaultdict(list)
+        while True:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._stack.outputs.DeadLetterQueueUrl,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=3600,
+                MessageAttributeNames=["All"],
+            )
+            if not answer.get("Messages"):
+                return dict(found)
+            for message in answer["Messages"]:
+                given = {
+                    name: each["StringValue"] for name, each in message.get("MessageAttributes", {}).items()
+                }
+                push_id = given.get("pushID") or json.loads(message["Body"])["id"]
+                found[push_id].append(given.get("outcome", "exhausted"))
+
+    def senders(self) -> list[int]:
+        """Return the process IDs of the environments that send what is on the queue."""
+        listed = subprocess.run(
+            ["ps", "-axo", "pid=,ppid=,args="],  # noqa: S607 (its place differs from system to system)
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        ministack = str(self._stack.servers[-1].pid)
+        rows = [line.split(None, 2) for line in listed.splitlines()]
+        mark = f"/ministack-lambda-{self._sender}-"
+        return [int(row[0]) for row in rows if len(row) > 2 and row[1] == ministack and mark in row[2]]  # noqa: PLR2004
+
+    def kill_sender(self) -> None:
+        """Kill one of the senders, without a chance to clean up."""
+        running = self.senders()
+        if not running:
+            raise LocalError("No sender is running that could be killed.")
+        os.kill(random.choice(running), signal.SIGKILL)  # noqa: S311 (no secret)
+
+    def _taking(self, *, enabled: bool) -> None:
+        """Switch the mapping from the push queue to its function on or off."""
+        queue = self._stack.outputs.PushQueueUrl.rpartition("/")[2]
+        mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
+        [mapping] = [each for each in mappings if each["EventSourceArn"].rpartition(":")[2] == queue]
+        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)

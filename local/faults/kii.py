@@ -1,0 +1,101 @@
+"""The sandbox during a fault run: its faults, its clock, and what reached it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from local.process import LocalError
+from local.settings import APP_ID
+
+SENDS = {"method": "POST", "path": "*/push/messages"}
+USER = "LOGIN_NAME:bob"
+
+
+class Kii:
+    """A running sandbox with one Android device of bob's, to which all pushes go.
+
+    An Android device has no connection that could break: its deliveries are what the sandbox handed to FCM.
+    """
+
+    def __init__(self, origin: str) -> None:
+        """`origin` is the sandbox's, such as `http://127.0.0.1:8080`."""
+        self._http = httpx.Client(base_url=origin, trust_env=False, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def reset(self) -> None:
+        """Go back to the seed, without faults, and install the device."""
+        self.fault()
+        self._http.delete("/_sandbox/state").raise_for_status()
+        api = f"/api/apps/{APP_ID}"
+        headers = {"X-Kii-AppID": APP_ID, "X-Kii-AppKey": "any"}
+        login = {"grant_type": "password", "username": "bob", "password": "password"}
+        token = self._http.post(f"{api}/oauth2/token", json=login, headers=headers).raise_for_status()
+        headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+        device = {"deviceType": "ANDROID", "installationRegistrationID": "bobs-phone"}
+        self._http.post(f"{api}/installations", json=device, headers=headers).raise_for_status()
+
+    def fault(self, *rules: dict[str, Any]) -> None:
+        """Put these rules in force for sends (or what their `match` says), in place of all others."""
+        answer = self._http.put("/_sandbox/faults", json=[{"match": SENDS, **rule} for rule in rules])
+        answer.raise_for_status()
+
+    def exhausted(self) -> bool:
+        """Say whether every rule in force has struck as many `times` as it should."""
+        rules: list[dict[str, Any]] = self._http.get("/_sandbox/faults").raise_for_status().json()
+        return all(rule["times"] == 0 for rule in rules)
+
+    def requests(self, after: int = 0) -> list[dict[str, Any]]:
+        """Return the requests that reached Kii after the one with this `seq`."""
+        answer = self._http.get("/_sandbox/requests", params={"after": after}).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["requests"]
+        return found
+
+    def sends(self, after: int = 0) -> list[dict[str, Any]]:
+        """Return those of `requests` that ask for a push; `status` is None while there is no answer."""
+        return [each for each in self.requests(after) if each["path"].endswith("/push/messages")]
+
+    def last(self) -> int:
+        """Return the `seq` of the latest request."""
+        return max((int(each["seq"]) for each in self.requests()), default=0)
+
+    def newest_token(self) -> int:
+        """Return when the newest token was minted, in the sandbox's milliseconds."""
+        minted = [each["at"] for each in self.requests() if each["path"].endswith("/oauth2/token")]
+        if not minted:
+            raise LocalError("The sandbox has minted no token that could expire.")
+        return int(max(minted))
+
+    def move_clock(self, offset_ms: int) -> None:
+        """Let the sandbox's clock be ahead of the machine's."""
+        self._http.put("/_sandbox/clock", json={"offsetMs": offset_ms}).raise_for_status()
+
+    def deliveries(self) -> Counter[str]:
+        """Return how often each push, by the ID that it carries as `push`, was handed to the device."""
+        answer = self._http.get("/_sandbox/deliveries").raise_for_status()
+        return Counter(each["payload"]["data"]["push"] for each in answer.json()["deliveries"])
+
+
+def push_request(push_id: str, **more: Any) -> dict[str, Any]:
+    """Return the push request whose delivery will name its ID."""
+    message = {"data": {"push": push_id}, "gcm": {"enabled": True}}
+    return {"id": push_id, "target": {"user": USER}, "message": message, **more}
+
+
+def wait_for(true: Callable[[], bool], what: str, *, within: float) -> None:
+    """Ask until the answer is yes; raise LocalError when it is not within so many seconds."""
+    deadline = time.monotonic() + within
+    while not true():
+        if time.monotonic() > deadline:
+            raise LocalError(f"{what}: not within {within:.0f} s.")
+        time.sleep(0.05)
