@@ -4,7 +4,7 @@
 
 The least is `httpx.Client()` and boto3's Secrets Manager client, both with bytecode. Each start is a process
 of its own, with the function, the layer and boto3. A figure is the lower quartile of all rounds, and in a
-round everything starts once, so that a busy machine is busy for all. It is CPU time: an INIT phase consists of
+round everything starts once, so that a busy machine is busy for all. It is CPU time: an INIT phase is
 little else, and other programs disturb it least.
 """
 
