@@ -59,9 +59,13 @@ class Devices:
         return [row["username"] for row in self._store.all("SELECT username FROM endpoints")]
 
     async def admit(self, endpoint: sqlite3.Row) -> None:
-        """Make the endpoint's account on the broker."""
-        await self._broker.add_device(endpoint["username"], endpoint["password"], endpoint["topic"])
-        self._admitted.add(endpoint["username"])
+        """Make the endpoint's account on the broker, unless the endpoint is given up meanwhile."""
+        username = endpoint["username"]
+        await self._broker.add_device(username, endpoint["password"], endpoint["topic"])
+        self._admitted.add(username)
+        current = self.endpoint(endpoint["installation_id"])
+        if current is None or current["username"] != username:
+            await self.drop(username)
 
     async def drop(self, username: str) -> None:
         """Remove an account from the broker; its connection ends."""

@@ -35,6 +35,7 @@ _COMMON = (
     (b"access-control-expose-headers", _EXPOSED.encode()),
     (b"age", b"0"),
     (b"cache-control", b"max-age=0, no-cache, no-store"),
+    (b"server", b"kii-sandbox"),
 )
 
 
