@@ -1,7 +1,7 @@
 """The layer's rules and the sandbox's, each written from the fact sheet alone, hold each other to it.
 
 The same verdict on every message and the same number of bytes: in one process for thousands of messages, over
-HTTP for some dozens. They do not change from run to run; HUNT=1000 looks for new ones, that many of each kind.
+HTTP for some dozens. They do not change from run to run; HUNT=1000 looks for new ones, so many of each kind.
 """
 
 import os

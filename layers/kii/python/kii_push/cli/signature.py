@@ -7,7 +7,7 @@ import botocore.session
 import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push.cli.failure import Failure, Status
 
@@ -24,16 +24,17 @@ class SigV4(httpx.Auth):
         """
         try:
             session = botocore.session.get_session()
-            credentials = session.get_credentials()
+            found = session.get_credentials()
+            credentials = found and found.get_frozen_credentials()
             region = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError) as error:
             raise Failure(f"The AWS settings cannot be used: {error}", status=Status.USAGE) from None
         if credentials is None:
             next_step = "Log in as for the AWS command line, or set AWS_PROFILE."
             raise Failure("There are no AWS credentials to sign with.", next_step, Status.USAGE)
         if region is None:
             raise Failure("The API's region is not known.", "Give it as --region.", Status.USAGE)
-        self._signer = SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region)
+        self._signer = SigV4Auth(credentials, "execute-api", region)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """Add the signature's headers to the request."""
