@@ -1,9 +1,10 @@
 """The ledger on a real table: who may send, what is remembered, what is not."""
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,6 +42,23 @@ def test_a_push_that_was_sent_is_answered_from_the_ledger(ledger: Ledger) -> Non
 def test_a_sent_push_without_a_readable_message_id_is_still_sent(ledger: Ledger) -> None:
     ledger.settle(claimed(ledger), Receipt(None))
     assert ledger.claim(push()) == Receipt(None, replayed=True)
+
+
+def test_a_claim_whose_first_answer_got_lost_is_held(
+    ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = dynamodb.update_item
+
+    def repeated(**call: Any) -> object:
+        """Do as boto3 does when it waits in vain for the answer to a call that arrived."""
+        with contextlib.suppress(dynamodb.exceptions.ConditionalCheckFailedException):
+            update(**call)
+        return update(**call)
+
+    monkeypatch.setattr(dynamodb, "update_item", repeated)
+    claim = claimed(ledger)
+    monkeypatch.undo()
+    assert ledger.settle(claim, Receipt("m-1"))
 
 
 def test_fifty_threads_with_one_id_get_one_claim(ledger: Ledger) -> None:
