@@ -58,7 +58,7 @@ def test_threads_that_waited_for_a_failure_share_it_and_the_next_caller_tries_ag
     def fail_once_all_wait() -> str:
         attempts.append("failed")
         for _ in range(THREADS):
-            lock.asked.acquire()
+            assert lock.asked.acquire(timeout=10)
         raise KiiUnreachable("Kii cannot be reached")
 
     def get(_: int) -> KiiUnreachable | None:
