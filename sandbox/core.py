@@ -54,7 +54,7 @@ class Sandbox:
 
     async def start(self) -> None:
         """Start the broker, plant the seed in a new store, and let the stored devices in."""
-        if self.store.is_new:
+        if self.store.one("SELECT 1 FROM apps") is None:
             with self.store.transaction():
                 plant(self.store, self._seed, self.clock.now_ms())
         kept = self.store.one("SELECT value FROM settings WHERE name = 'clockOffsetMs'")

@@ -109,13 +109,13 @@ class Store:
         """Open the file, or memory when `path` is None, and make the tables. Raises StateError."""
         try:
             self._connection = sqlite3.connect(
-                path or ":memory:", isolation_level=None, cached_statements=256
+                path or ":memory:", timeout=1, isolation_level=None, cached_statements=256
             )
             self._connection.row_factory = sqlite3.Row
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self.is_new = self._prepare()
+            self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise StateError(f"cannot use {path} as the state file: {error}") from error
 
@@ -162,15 +162,14 @@ class Store:
         """Close the file."""
         self._connection.close()
 
-    def _prepare(self) -> bool:
-        """Make the tables of a new file; return whether it was new."""
+    def _prepare(self) -> None:
+        """Make the tables of a new file. Raises sqlite3.DatabaseError when it is somebody else's."""
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version == VERSION:
-            return False
+            return
         if version != 0 or self.one("SELECT 1 FROM sqlite_schema") is not None:
             raise sqlite3.DatabaseError("it is not a state file of this sandbox's version")
         with self.transaction():
             for statement in SCHEMA.split(";"):
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
-        return True

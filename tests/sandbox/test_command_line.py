@@ -1,5 +1,6 @@
 """`python -m sandbox`: what it says, and how it ends."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from local.process import free_ports
-from sandbox.policy import HELP, Policy, as_fields
+from sandbox.policy import HELP, Policy, PolicyError, as_fields, parse
+from sandbox.seed import SeedError, plant, read
+from sandbox.store import Store
 from tests.sandbox.kii import Kii, assert_error, sandbox
 
 
@@ -90,7 +93,19 @@ def test_no_mosquitto(tmp_path: Path) -> None:
     ],
 )
 def test_a_policy_that_cannot_be(policy: str, words: tuple[str, ...]) -> None:
-    one_line(run("--policy", policy), "policy", *words)
+    with pytest.raises(PolicyError) as refused:
+        parse([policy], Policy())
+
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_a_policy_or_seed_that_cannot_be_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "seed.json"
+    file.write_text('{"apps":[{}]}')
+
+    one_line(run("--policy", "topicPageSize=0"), "policy", "topicPageSize")
+    one_line(run("--seed", file), "seed file", "appID")
 
 
 APP = {"appID": "a", "clientID": "c", "clientSecret": "s"}
@@ -112,11 +127,11 @@ USER = {"loginName": "u", "password": "p"}
         ({"apps": [{**APP, "groups": [{"name": "g", "owner": "nobody"}]}]}, "nobody"),
     ],
 )
-def test_a_seed_that_cannot_be(tmp_path: Path, seed: Any, word: str) -> None:
-    file = tmp_path / "seed.json"
-    file.write_text(seed if isinstance(seed, str) else json.dumps(seed))
+def test_a_seed_that_cannot_be(seed: Any, word: str) -> None:
+    content = seed if isinstance(seed, str) else json.dumps(seed)
 
-    one_line(run("--port", "0", "--mqtt-port", "0", "--seed", file), "seed", word)
+    with contextlib.closing(Store()) as store, pytest.raises(SeedError, match=f"seed.*{word}"):
+        plant(store, read(content.encode()), 0)
 
 
 def test_a_seed_file_that_is_not_there(tmp_path: Path) -> None:
