@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from local.deploy import STACK_NAME, aws_session
 from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
     from local.stack import LocalStack
@@ -41,6 +43,15 @@ class Sandbox:
         """Subscribe a user to the changes of a bucket, which is made if it is not there."""
         path = f"{scope}/buckets/{bucket}/filters/all/push/subscriptions/users/{user_id}"
         self._kii.put(path).raise_for_status()
+
+    def make_topic(self, scope: str, topic: str) -> None:
+        """Make a topic in a scope such as `/groups/team`."""
+        self._kii.put(f"{scope}/topics/{topic}").raise_for_status()
+
+    def thing_id(self, vendor_thing_id: str) -> str:
+        """Return a thing's ID."""
+        found = self._kii.get(f"/things/VENDOR_THING_ID:{vendor_thing_id}").raise_for_status()
+        return str(found.json()["_thingID"])
 
     def user_id(self, login_name: str) -> str:
         """Return a user's ID."""
@@ -103,8 +114,12 @@ def empty_tables(stack: "LocalStack") -> None:
             keys = [
                 key["AttributeName"] for key in tables.describe_table(TableName=name)["Table"]["KeySchema"]
             ]
-            for item in tables.scan(TableName=name)["Items"]:
-                tables.delete_item(TableName=name, Key={key: item[key] for key in keys})
+            items = tables.scan(TableName=name)["Items"]
+            for some in batched(items, 25, strict=False):
+                deletions: list[WriteRequestTypeDef] = [
+                    {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in some
+                ]
+                tables.batch_write_item(RequestItems={name: deletions})
     resources.close()
     tables.close()
 
@@ -124,9 +139,9 @@ def dead_letters(stack: "LocalStack", *, count: int) -> list["MessageTypeDef"]:
     return found
 
 
-def wait_until(true: Callable[[], bool], *, within: float) -> bool:
-    """Ask until the answer is yes, at most `within` seconds; returns the last answer."""
+def wait_until(true: Callable[[], bool], *, within: float, every: float = 0.1) -> bool:
+    """Ask every so many seconds until the answer is yes, at most `within`; returns the last answer."""
     deadline = time.monotonic() + within
     while not (answer := true()) and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(every)
     return answer
