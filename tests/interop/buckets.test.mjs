@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { APP, device, newAdmin, newUser, unique } from "./sandbox.mjs";
 
 const bob = await newUser("bob");
 const bobsDevice = await device(bob.user, { webSocket: true });
-after(() => bobsDevice.close());
 const bucket = bob.user.bucketWithName("notes");
 const subscription = bob.user.pushSubscription();
 let note;
@@ -96,3 +95,5 @@ test("an unsubscribed user hears no more of the bucket", async () => {
   await todos.createObject().save();
   assert.equal((await bobsDevice.next()).bucketID, "todos");
 });
+
+test("the device disconnects", () => bobsDevice.close());

@@ -1,4 +1,5 @@
 // What each script needs: fresh copies of Kii's SDK pointed at the sandbox, and a real MQTT device.
+import { randomUUID } from "node:crypto";
 import sdk from "kii-cloud-sdk";
 import mqtt from "mqtt";
 
@@ -15,7 +16,7 @@ export function kii() {
 /** The SDK with a newly registered, logged-in user, and that user. */
 export async function newUser(prefix = "user") {
   const copy = kii();
-  const name = `${prefix}-${crypto.randomUUID()}`;
+  const name = `${prefix}-${randomUUID()}`;
   const user = await copy.KiiUser.userWithUsername(name, "password").register();
   return { ...copy, user, name };
 }
@@ -27,7 +28,7 @@ export async function newAdmin() {
 }
 
 export function unique(prefix) {
-  return `${prefix}-${crypto.randomUUID().slice(0, 8)}`;
+  return `${prefix}-${randomUUID().slice(0, 8)}`;
 }
 
 /** Connects with an endpoint's credentials the way Kii's devices do: MQTT 3.1, its topic as client ID. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { device, kii, newAdmin, unique } from "./sandbox.mjs";
 
 const { Kii, KiiThing, KiiPushMessageBuilder } = kii();
@@ -8,7 +8,6 @@ const { admin } = await newAdmin();
 let context;
 let thing;
 let thingsDevice;
-after(() => thingsDevice?.close());
 
 test("a thing is registered and logs in", async () => {
   const registered = await KiiThing.register({ _vendorThingID: vendorThingID, _password: "password" });
@@ -51,3 +50,5 @@ test("a thing hears of its bucket", async () => {
     ["DATA_OBJECT_CREATED", thing.getThingID(), thing.getThingID(), "state"],
   );
 });
+
+test("the device disconnects", () => thingsDevice.close());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { APP, device, newAdmin, newUser, unique } from "./sandbox.mjs";
 
 const { admin, KiiACLEntry, KiiACLAction, KiiAnyAuthenticatedUser, KiiPushMessageBuilder, KiiUser } =
@@ -7,7 +7,6 @@ const { admin, KiiACLEntry, KiiACLAction, KiiAnyAuthenticatedUser, KiiPushMessag
 const bob = await newUser("bob");
 const eve = await newUser("eve");
 const bobsDevice = await device(bob.user);
-after(() => bobsDevice.close());
 
 const name = unique("news");
 const topic = admin.topicWithName(name);
@@ -194,3 +193,5 @@ test("a deleted topic is gone", async () => {
   await assert.rejects(topic.sendMessage(message({ k: "v" })), /404.*TOPIC_NOT_FOUND/);
   await assert.rejects(topic.deleteTopic(), /404.*TOPIC_NOT_FOUND/);
 });
+
+test("the device disconnects", () => bobsDevice.close());

@@ -17,8 +17,8 @@ FOLDER = Path(__file__).parents[1] / "interop"
 def node() -> str:
     """Return Node's path, with the SDK and the MQTT client installed as the lock file has them."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    assert node, "node is missing: install Node.js 20 or later with npm"
-    assert npm, "npm is missing: install Node.js 20 or later with npm"
+    assert node, "node is missing: install Node.js 18.15 or later with npm"
+    assert npm, "npm is missing: install Node.js 18.15 or later with npm"
     lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         ci = subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, text=True, check=False)  # noqa: S603
