@@ -9,8 +9,7 @@ import pytest
 
 from kii_push import payload, preflight, short_form
 from kii_push.payload import Network
-from kii_push.preflight import Target
-from kii_push.request import TopicTarget, UserTarget
+from kii_push.request import Target, TopicTarget, UserTarget
 from kii_push.short_form import ShortMessage
 from sandbox import message_rules, payloads
 
