@@ -1,6 +1,7 @@
 """Command line: `python -m sandbox --help`."""
 
 import argparse
+import json
 import logging
 import socket
 import sys
@@ -85,8 +86,8 @@ def _port(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="A local stand-in for Kii: its REST API below /api, an MQTT broker, a console at /."
-        " Everything listens on 127.0.0.1. A port of 0 means any free one.",
+        description="A local stand-in for Kii: its REST API below /api, an MQTT broker, a console at /.\n"
+        "Everything listens on 127.0.0.1. A port of 0 means any free one.",
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -116,7 +117,9 @@ def _epilog() -> str:
     defaults = policy.as_fields(policy.Policy())
     lines: list[str] = []
     for name, text in policy.HELP.items():
-        entry = f"{name} ({defaults[name]}): {text}"
+        default = defaults[name]
+        shown = default if isinstance(default, str) else json.dumps(default)
+        entry = f"{name} ({shown}): {text}"
         lines += textwrap.wrap(entry, 100, initial_indent="  ", subsequent_indent="      ")
     return "\n".join(
         ["policies (default):", *lines, "", "the seed file:", textwrap.indent(_seed_format(), "  ")]

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +47,7 @@ def test_help_names_every_policy_and_the_seed_file() -> None:
 
     assert done.returncode == 0
     for name, default in as_fields(Policy()).items():
-        assert f"{name} ({default})" in done.stdout
+        assert f"{name} ({default if isinstance(default, str) else json.dumps(default)})" in done.stdout
     assert as_fields(Policy()).keys() == HELP.keys()
     assert '"clientSecret"' in done.stdout
 
@@ -171,6 +173,25 @@ def test_a_polite_end(signum: signal.Signals) -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", freed))
+
+
+def test_with_a_certificate_the_endpoint_names_the_tls_ports(tmp_path: Path) -> None:
+    both = tmp_path / "certificate-and-key.pem"
+    openssl = shutil.which("openssl")
+    assert openssl
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1")
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*command, *subject, "-keyout", both, "-out", both], check=True, capture_output=True)  # noqa: S603 (our own)
+    with sandbox(tmp_path, "--tls-cert", both) as origin, Kii(origin) as kii:
+        installation_id = kii.install("bob", "MQTT")
+        endpoint = kii.call("GET", f"/installations/{installation_id}/mqtt-endpoint", "bob").json()
+        trusting = ssl.create_default_context(cafile=both)
+        for port in (endpoint["portSSL"], endpoint["portWSS"]):
+            with (
+                socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+                trusting.wrap_socket(plain, server_hostname="127.0.0.1") as encrypted,
+            ):
+                assert encrypted.version() in ("TLSv1.2", "TLSv1.3")
 
 
 def test_it_ends_when_its_broker_does() -> None:
