@@ -6,6 +6,8 @@ import pytest
 
 from kii_push import errors
 from kii_push.errors import (
+    BreakerOpen,
+    InFlight,
     InvalidRequest,
     KiiError,
     KiiFailed,
@@ -87,6 +89,13 @@ def needs_its_wait(kind: type[PushError]) -> bool:
 def test_an_error_that_invites_another_try_says_when(kind: type[PushError]) -> None:
     assert kind.retry_after is not None
     assert kind.retry_after > 0
+
+
+@pytest.mark.parametrize("error", [InFlight("another sender holds it", 12), BreakerOpen(12)])
+def test_an_error_whose_end_is_known_says_when_to_come_back(error: PushError) -> None:
+    assert error.outcome is Outcome.NOT_SENT
+    assert error.retry_after == 12
+    assert error.reason
 
 
 def test_outcomes_are_the_six_words_of_the_contract() -> None:

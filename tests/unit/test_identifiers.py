@@ -27,6 +27,8 @@ NEVER = "", ".", "..", "a/b", "a\\b", "a b", "a\tb", "a\n", "a\x00", "a\x7f", "x
         *[(identifiers.user, value) for value in (*ADDRESSED, "ME", "LOGIN_NAME:me", "LOGIN_NAME:..")],
         *[(identifiers.group, value) for value in ("team", "a.b-c_d", "x" * 250)],
         *[(identifiers.thing, value) for value in ("th.1-2", "VENDOR_THING_ID:lamp")],
+        *[(identifiers.installation, value) for value in ("i-1", "ANDROID:APA91b:x_-", "IOS:" + "f" * 4096)],
+        *[(identifiers.device_token, value) for value in ("APA91b:x_-", "f" * 4096)],
     ],
 )
 def test_what_kii_can_take_is_returned_as_it_came(check: Check, value: str) -> None:
@@ -42,6 +44,11 @@ def test_what_kii_can_take_is_returned_as_it_came(check: Check, value: str) -> N
         *[(identifiers.user, value) for value in (*NEVER, "me", "LOGIN_NAME:", "EMAIL:", "PHONE:")],
         *[(identifiers.group, value) for value in NEVER],
         *[(identifiers.thing, value) for value in (*NEVER, "VENDOR_THING_ID:")],
+        *[
+            (identifiers.installation, value)
+            for value in (*NEVER, "FAX:1", "ANDROID:", "IOS:a/b", "ios:x")
+        ],
+        *[(identifiers.device_token, value) for value in ("", "a b", "a/b", "a\n", "a\x00", "f" * 4097)],
     ],
 )
 def test_what_kii_cannot_take_is_refused_with_the_field(check: Check, value: str) -> None:
@@ -106,8 +113,17 @@ def test_what_would_make_the_path_another_one_is_never_encoded(value: str) -> No
 
 
 @given(
-    check=st.sampled_from([identifiers.user, identifiers.group, identifiers.thing, identifiers.object_id]),
+    check=st.sampled_from(
+        [
+            identifiers.user,
+            identifiers.group,
+            identifiers.thing,
+            identifiers.object_id,
+            identifiers.installation,
+        ]
+    ),
     value=st.text(min_size=1, max_size=12)
+    | st.text(min_size=1, max_size=12).map("ANDROID:".__add__)
     | st.text(alphabet="./\\%2eE:;?#@ \x85\u2028\ud800ab", min_size=1, max_size=6),
 )
 @example(check=identifiers.user, value="%2e%2e")

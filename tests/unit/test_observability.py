@@ -77,6 +77,15 @@ def test_a_push_whose_outcome_was_not_recorded_is_an_error(log_lines: LogLines) 
     assert (line["outcome"], line["reason"]) == ("sent", "the ledger cannot be written")
 
 
+def test_a_call_that_failed_is_logged_by_its_path_as_the_api_has_it(log_lines: LogLines) -> None:
+    observability.refused("GET", "/topics/{topicID}", kii_error(404, "TOPIC_NOT_FOUND"))
+
+    [line] = log_lines()
+    assert (line["level"], line["message"], line["method"]) == ("WARNING", "call", "GET")
+    assert (line["resource"], line["outcome"]) == ("/topics/{topicID}", "rejected")
+    assert line["error_code"] == "TOPIC_NOT_FOUND"
+
+
 def test_a_delay_that_sqs_refused_is_logged_with_its_code(log_lines: LogLines) -> None:
     observability.not_postponed("InvalidParameterValue")
 
@@ -108,3 +117,16 @@ def test_each_outcome_and_each_fault_is_counted_under_its_name(capsys: pytest.Ca
     assert written["not_sent"] == [1]
     assert written["fault"] == [1]
     assert written["calls_this_month"] == [17]
+
+
+def test_metrics_are_written_once_and_an_invocation_without_any_writes_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    observability.flush()
+    assert capsys.readouterr().out == ""
+
+    observability.count(Outcome.SENT)
+    observability.flush()
+    assert json.loads(capsys.readouterr().out)["sent"] == [1]
+    observability.flush()
+    assert capsys.readouterr().out == ""
