@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import settings
 
+from kii_push import aws
 from kii_push.observability import logger, metrics
 
 # The machine may be busy with something else: an example that takes long is no failure.
@@ -19,7 +20,7 @@ type LogLines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture(autouse=True)
 def _like_a_function(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[None]:  # noqa: ARG001
-    """Give what Lambda and the template give every function, and drop the metrics a test leaves behind."""
+    """Give what Lambda and the template give every function, and drop what a test leaves behind."""
     for name, value in {
         "AWS_REGION": "ap-northeast-1",
         "AWS_DEFAULT_REGION": "ap-northeast-1",
@@ -30,6 +31,8 @@ def _like_a_function(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> 
     monkeypatch.setattr(metrics.provider, "namespace", "KiiPush")
     yield
     metrics.clear_metrics()
+    for client in (aws.secrets_manager, aws.dynamodb, aws.sqs, aws.s3):
+        client.cache_clear()
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kii_push import http, observability, strict_json
+from kii_push import calls, http, observability, strict_json
 from kii_push.errors import (
     BreakerOpen,
     Expired,
@@ -31,8 +32,10 @@ TEXT = "for bob's eyes"
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
+    yield
+    calls.from_environment.cache_clear()
 
 
 def event(

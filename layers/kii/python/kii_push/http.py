@@ -32,13 +32,13 @@ _STATUS = {
 # Kii's own statuses that mean the same from here. Its 401 and 403 speak of the bundle's token, not of the
 # caller's signature, and would be taken for the gateway's.
 _KIIS_OWN = {400, 404, 409, 429}
-TITLES = {
+_TITLES = {
     Outcome.REJECTED: "The request was refused",
     Outcome.NOT_SENT: "Kii did not take the request; try again later",
     Outcome.UNKNOWN: "Whether Kii took the request is unknown",
     Outcome.EXPIRED: "The push came too late and was dropped",
 }
-FAULT = "A fault of the bundle's own; the log says where"
+_FAULT = "A fault of the bundle's own; the log says where"
 # Answers name people's devices, and the passwords of the broker.
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -131,12 +131,12 @@ def problem(error: PushError, push_id: str | None = None) -> Answer:
     if isinstance(error, InvalidRequest):
         members["errors"] = [{"field": each.field, "reason": each.reason} for each in error.violations]
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-    return _problem(_status(error), f"urn:kii-push:{error.outcome}", TITLES[error.outcome], members, headers)
+    return _problem(_status(error), f"urn:kii-push:{error.outcome}", _TITLES[error.outcome], members, headers)
 
 
 def fault() -> Answer:
     """Return the problem for a fault of our own."""
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", FAULT, {}, {})
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", _FAULT, {}, {})
 
 
 def _status(error: PushError) -> int:
