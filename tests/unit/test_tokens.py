@@ -83,6 +83,14 @@ def test_a_token_is_minted_at_first_use_and_kept_until_its_margin(source: Source
     assert tokens.get() == "token-2"
 
 
+def test_of_a_life_shorter_than_the_margin_the_first_half_is_used(source: Source) -> None:
+    clock, logins = Clock(), Logins(lives=40)
+    tokens = TokenSource(source("first"), logins, clock)
+    assert [tokens.get(), tokens.get()] == ["token-1", "token-1"]
+    clock.now += 20
+    assert tokens.get() == "token-2"
+
+
 def test_a_rejected_token_is_replaced_with_credentials_looked_up_afresh(source: Source) -> None:
     logins = Logins()
     tokens = TokenSource(source("first", "second"), logins)
