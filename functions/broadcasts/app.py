@@ -7,7 +7,7 @@ from http import HTTPStatus
 from msgspec import to_builtins
 
 from kii_push import broadcast, broadcasts, fan_out, http, route
-from kii_push.errors import NotFound
+from kii_push.errors import InvalidRequest, NotFound, Violation
 
 kept = broadcasts.from_environment()
 
@@ -29,11 +29,14 @@ def handler(event: http.Event) -> http.Answer:
 
 
 def _start(event: http.Event) -> http.Answer:
+    key = http.header(event, "idempotency-key")
     asked = broadcast.from_json(
         http.json_body(event, broadcast.MAX_BYTES),
-        default_id=http.header(event, "idempotency-key") or str(uuid.uuid4()),
+        default_id=key or str(uuid.uuid4()),
         confirm_above=int(os.environ["CONFIRM_ABOVE"]),
     )
+    if key not in {None, asked.job.id}:
+        raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))
     if kept.accept(asked):
         fan_out.begin(asked.job.id)
     return http.answer(HTTPStatus.ACCEPTED, {"id": asked.job.id}, {"Location": f"/broadcasts/{asked.job.id}"})

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 kept, pushes, switch = broadcasts.from_environment(), ledger.from_environment(), stop.from_environment()
 
 
-@observability.metrics.log_metrics
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
     """Queue the pushes; an exception brings the stretch back, to be queued again under the same IDs."""
     for record in event["Records"]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from msgspec import UNSET
 
 from kii_push import aws, broadcast, broadcasts, fan_out, stop
 from kii_push.broadcasts import Broadcasts, Progress
 from kii_push.delivery import Delivery
-from kii_push.errors import Expired, IDConflict, LedgerError, QueueError
+from kii_push.errors import Expired, IDConflict, InvalidRequest, LedgerError, QueueError
 from kii_push.ledger import Ledger
 from kii_push.stop import StopSwitch
 from kii_push.unattended import settle
@@ -48,8 +49,18 @@ def _queues(queue: "Queue", dead_letters: "Queue", monkeypatch: pytest.MonkeyPat
 
 
 def asked(*recipients: Any, **more: Any) -> broadcast.BroadcastRequest:
-    value = {"message": MESSAGE, "recipients": list(recipients), **more}
+    given = {"message": MESSAGE, "recipients": list(recipients), **more}
+    value = {name: each for name, each in given.items() if each is not UNSET}
     return broadcast.from_json(value, default_id="sale", confirm_above=100)
+
+
+def asked_of_list() -> broadcast.BroadcastRequest:
+    value = {"message": MESSAGE, "recipientsKey": "all", "confirm": True}
+    return broadcast.from_json(value, default_id="sale", confirm_above=100)
+
+
+def put_list(bucket: str, lines: str) -> None:
+    aws.s3().put_object(Bucket=bucket, Key="all", Body=lines.encode())
 
 
 def plenty() -> int:
@@ -100,10 +111,8 @@ def test_a_broadcast_reaches_each_recipient_once_and_is_counted(
 def test_a_long_one_is_handed_over_where_the_time_ends(
     kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue", bucket: str
 ) -> None:
-    lines = "".join(f'"u-{number}"\n' for number in range(1, 1501))
-    aws.s3().put_object(Bucket=bucket, Key="all", Body=lines.encode())
-    value = {"message": MESSAGE, "recipientsKey": "all", "confirm": True}
-    assert kept.accept(broadcast.from_json(value, default_id="sale", confirm_above=100))
+    put_list(bucket, "".join(f'"u-{number}"\n' for number in range(1, 1501)))
+    assert kept.accept(asked_of_list())
     fan_out.begin("sale")
     runs = 0
     while stretches := drain(dead_letters):
@@ -117,13 +126,100 @@ def test_a_long_one_is_handed_over_where_the_time_ends(
     assert progress(kept).recipients == 1500
 
 
-def test_large_messages_go_in_smaller_batches(
-    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue"
+def test_a_list_that_is_one_long_line_is_read_in_pieces(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue", bucket: str
 ) -> None:
-    assert kept.accept(asked("u-1", "u-2", message={**MESSAGE, "data": {"m": "x" * 150_000}}))
+    put_list(bucket, json.dumps([f"u-{number}" for number in range(20_000)]))
+    assert kept.accept(asked_of_list())
+    job = kept.job("sale")
+    assert [len(line) for line in kept.lines(job, 0)][:2] == [broadcasts.LONGEST_LINE] * 2
     fan_out.begin("sale")
     fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
-    assert len(drain(queue)) == 2
+    assert drain(queue) == []
+    assert progress(kept).counts["rejected"] == progress(kept).recipients == 4
+
+
+def test_a_recipient_who_would_be_read_in_pieces_is_refused(kept: Broadcasts) -> None:
+    with pytest.raises(InvalidRequest, match="65536 bytes"):
+        kept.accept(asked("u-1", {"user": "u-2", "values": {"text": "x" * 65_536}}))
+    assert kept.progress("sale") is None
+
+
+def test_an_empty_list_is_soon_done(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, dead_letters: "Queue", bucket: str
+) -> None:
+    put_list(bucket, "")
+    assert kept.accept(asked_of_list())
+    fan_out.begin("sale")
+    fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
+    assert (progress(kept).status, progress(kept).recipients) == ("done", 0)
+
+
+def test_a_list_that_changes_under_way_stops_the_fan_out(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue", bucket: str
+) -> None:
+    put_list(bucket, '"u-1"\n')
+    assert kept.accept(asked_of_list())
+    put_list(bucket, '"u-2"\n')
+    fan_out.begin("sale")
+    with pytest.raises(LedgerError, match="PreconditionFailed"):
+        fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
+    assert drain(queue) == []
+    with pytest.raises(IDConflict):
+        kept.accept(asked_of_list())
+
+
+def test_a_list_that_is_not_there_is_refused(kept: Broadcasts, table: str, bucket: str) -> None:
+    aws.s3().put_object(Bucket=bucket, Key="all.ndjson", Body=b"")
+    with pytest.raises(InvalidRequest) as caught:
+        kept.accept(asked_of_list())
+    assert caught.value.violations[0].field == "recipientsKey"
+    assert kept.progress("sale") is None
+    without_bucket = Broadcasts(aws.dynamodb(), table, aws.s3(), "no-such-bucket", days=30)
+    with pytest.raises(LedgerError, match="NoSuchBucket"):
+        without_bucket.accept(asked_of_list())
+
+
+def test_large_messages_go_in_smaller_batches(
+    kept: Broadcasts,
+    ledger: Ledger,
+    switch: StopSwitch,
+    queue: "Queue",
+    dead_letters: "Queue",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    send = aws.sqs().send_message_batch
+
+    def measured(**batch: Any) -> Any:
+        sizes.append(sum(len(entry["MessageBody"]) for entry in batch["Entries"]))
+        return send(**batch)
+
+    monkeypatch.setattr(aws.sqs(), "send_message_batch", measured)
+    recipients = [{"user": f"u-{number}", "values": {"text": "x" * 60_000}} for number in range(10)]
+    assert kept.accept(asked(*recipients, message=UNSET, template={**MESSAGE, "data": {"m": "${text}"}}))
+    fan_out.begin("sale")
+    fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
+    assert len(sizes) == 4
+    assert max(sizes) < 256 * 1024
+    assert len(drain(queue)) == 10
+
+
+def test_one_recipient_whom_a_queue_would_not_take_does_not_stop_the_others(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue"
+) -> None:
+    recipients = [{"user": "u-1", "values": {"text": text}} for text in ("x" * 60_000, "x", "\uffff")]
+    template = {**MESSAGE, "data": {"m": "${text}", **dict.fromkeys("abcd", "${text}")}}
+    assert kept.accept(asked(*recipients, message=UNSET, template=template))
+    fan_out.begin("sale")
+    fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
+    bodies = drain(queue)
+    assert all(body.isascii() for body in bodies)
+    assert {json.loads(body)["message"]["data"]["m"] for body in bodies} == {"x", "\uffff"}
+    assert progress(kept).counts["rejected"] == 1
+    entry = ledger.find("sale:1")
+    assert entry
+    assert "bytes" in str(entry.reason)
 
 
 def test_stopping_holds_back_what_is_queued_and_what_is_not(

@@ -2,17 +2,20 @@
 
 import re
 import string
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from kii_push import identifiers, strict_json
+from kii_push import identifiers, request, strict_json
+from kii_push import message as messages
 from kii_push.errors import InvalidRequest, Violation
 from kii_push.message_shape import wire_name
-from kii_push.request import OnUnknown, push_id
+from kii_push.payload import Context
+from kii_push.request import OnUnknown
 from kii_push.shape import convert
 
 # Recipients that may stand in the request itself; more come as an object in the stack's bucket.
@@ -55,29 +58,36 @@ class BroadcastShape(Struct, forbid_unknown_fields=True, rename=wire_name):
 
 
 class Job(Struct, rename=wire_name, omit_defaults=True):
-    """What each push of a broadcast is made from. `not_after` is ISO 8601."""
+    """What each push of a broadcast is made from.
+
+    `recipients_version` is the ETag of the object with the recipients; `not_after` is ISO 8601.
+    """
 
     id: str
     message: dict[str, Any]
     is_template: bool
     recipients_key: str
+    recipients_version: str = ""
     not_after: str | None = None
     on_unknown: OnUnknown = "hold"
 
     def push(self, line: int, recipient: str | RecipientShape) -> dict[str, Any]:
         """Return the push request for the recipient on this line, counted from 1.
 
-        Raises InvalidRequest if the template has a name that the recipient has no value for.
+        Raises InvalidRequest if he cannot be addressed or has no value for a name in the template.
         """
         who = RecipientShape(recipient) if isinstance(recipient, str) else recipient
-        request = {
+        message = self.message
+        if self.is_template:
+            message = _filled(message, _texts(who.values), "template")
+        push = {
             "id": self.push_id(line),
             "target": {"user": identifiers.user(who.user, "user")},
-            "message": _filled(self.message, who.values, "template") if self.is_template else self.message,
+            "message": message,
             "onUnknown": self.on_unknown,
             "broadcast": self.id,
         }
-        return request | ({"notAfter": self.not_after} if self.not_after else {})
+        return push | ({"notAfter": self.not_after} if self.not_after else {})
 
     def push_id(self, line: int) -> str:
         """Return the ID of the push for this line: the same however often the broadcast is fanned out."""
@@ -93,7 +103,10 @@ class BroadcastRequest:
 
 
 def from_json(value: Any, *, default_id: str, confirm_above: int) -> BroadcastRequest:
-    """Return the broadcast in a decoded JSON `value`. Raises InvalidRequest naming the field."""
+    """Return the broadcast in a decoded JSON `value`.
+
+    Raises InvalidRequest naming the field, also for a message that would be refused whoever gets it.
+    """
     shape = convert(value, BroadcastShape)
     is_template = shape.message is UNSET
     message = shape.template if shape.message is UNSET else shape.message
@@ -105,6 +118,7 @@ def from_json(value: Any, *, default_id: str, confirm_above: int) -> BroadcastRe
         raise InvalidRequest(
             Violation("confirm", f"must be true for an object or more than {confirm_above} recipients")
         )
+    _check(message, "template" if is_template else "message")
     broadcast_id = check_id(default_id if shape.id is UNSET else shape.id, "id")
     job = Job(
         id=broadcast_id,
@@ -121,7 +135,7 @@ def check_id(value: str, field: str) -> str:
     """Return a broadcast's ID. Raises InvalidRequest naming `field` if it cannot be one."""
     if not _ID.fullmatch(value):
         raise InvalidRequest(Violation(field, "must be 1 to 100 letters, digits, '_', '-' or '.'"))
-    return push_id(value, field)
+    return value
 
 
 def recipient(line: bytes) -> str | RecipientShape:
@@ -134,10 +148,21 @@ def recipient(line: bytes) -> str | RecipientShape:
     return value if isinstance(value, str) else convert(value, RecipientShape, "recipient")
 
 
-def _filled(value: Any, values: Mapping[str, Value], path: str) -> Any:
+def _check(message: dict[str, Any], field: str) -> None:
+    """Raise InvalidRequest if nobody can be sent the message; for a template, with each value left empty."""
+    body = _filled(message, defaultdict(str), field) if field == "template" else message
+    try:
+        push = request.from_json({"target": {"user": "somebody"}, "message": body}, default_id="check")
+        messages.check(messages.complete(push.message), Context(app_id="", user="somebody"), "direct")
+    except InvalidRequest as error:
+        violations = (replace(each, field=field + each.field[len("message") :]) for each in error.violations)
+        raise InvalidRequest(*violations) from None
+
+
+def _filled(value: Any, values: Mapping[str, str], path: str) -> Any:
     if isinstance(value, str):
         try:
-            return string.Template(value).substitute({name: _text(each) for name, each in values.items()})
+            return string.Template(value).substitute(values)
         except KeyError as error:
             raise InvalidRequest(Violation(path, f"needs the value {error.args[0]!r}")) from None
         except ValueError:
@@ -149,5 +174,7 @@ def _filled(value: Any, values: Mapping[str, Value], path: str) -> Any:
     return value
 
 
-def _text(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _texts(values: Mapping[str, Value]) -> dict[str, str]:
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()
+    }

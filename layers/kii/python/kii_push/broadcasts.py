@@ -2,27 +2,32 @@
 
 import contextlib
 import hashlib
+import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws
-from kii_push.broadcast import BroadcastRequest, Job
-from kii_push.errors import IDConflict, LedgerError, Outcome
+from kii_push.broadcast import BroadcastRequest, Job, RecipientShape
+from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, Violation
 from kii_push.message_shape import wire_name
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 Status = Literal["queueing", "sending", "done", "stopped"]
 COUNTED = (Outcome.SENT, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN, Outcome.EXPIRED)
 _DAY = 86_400
+# Bytes of a recipient's line; a longer one is taken in pieces, none of which is a recipient. A list that was
+# written as one long line must not fill the memory.
+LONGEST_LINE = 64 * 1024
 
 
 class Progress(msgspec.Struct, frozen=True, rename=wire_name):
@@ -52,11 +57,15 @@ class Broadcasts:
     def accept(self, request: BroadcastRequest) -> bool:
         """Keep a broadcast; return False if it was accepted before and its fan-out has begun.
 
-        Raises IDConflict if the ID was used for another one.
+        Raises IDConflict if the ID was used for another one, InvalidRequest if there is no object with the
+        recipients or one of them is longer than LONGEST_LINE. The broadcast keeps to the object as it is now:
+        a later version is another broadcast, and one under way stops.
         """
         job = request.job
+        if request.recipients is None:
+            job = msgspec.structs.replace(job, recipients_version=self._version(job.recipients_key))
         content = msgspec.json.encode(job)
-        recipients = b"".join(msgspec.json.encode(each) + b"\n" for each in request.recipients or ())
+        recipients = _lines(request.recipients or ())
         fingerprint = hashlib.sha256(content + recipients).hexdigest()
         with _errors():
             try:
@@ -93,18 +102,26 @@ class Broadcasts:
             return msgspec.json.decode(found["Body"].read(), type=Job)
 
     def lines(self, job: Job, offset: int) -> Iterator[bytes]:
-        """Yield the recipients' lines from this byte on, each with its line end."""
+        """Yield the recipients' lines from this byte on, each with its line end and at most LONGEST_LINE."""
+        wanted: GetObjectRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": job.recipients_key,
+            "Range": f"bytes={offset}-",
+        }
+        if job.recipients_version:
+            wanted["IfMatch"] = job.recipients_version
         with _errors():
             try:
-                found = self._s3.get_object(
-                    Bucket=self._bucket, Key=job.recipients_key, Range=f"bytes={offset}-"
-                )
+                found = self._s3.get_object(**wanted)
             except ClientError as error:
                 if error.response["Error"]["Code"] == "InvalidRange":
                     # The object ends here.
                     return
                 raise
-            yield from found["Body"].iter_lines(keepends=True)
+            # A StreamingBody is one in all but its declared base.
+            body = io.BufferedReader(cast("io.RawIOBase", found["Body"]), LONGEST_LINE)
+            while line := body.readline(LONGEST_LINE):
+                yield line
 
     def set_phase(self, broadcast_id: str, phase: str, recipients: int | None = None) -> None:
         """Note how far the fan-out is, and once it is through, the number of recipients."""
@@ -140,7 +157,9 @@ class Broadcasts:
     def progress(self, broadcast_id: str) -> Progress | None:
         """Return how far a broadcast is, counted in the ledger, or None if there is no such broadcast."""
         with _errors():
-            item = self._client.get_item(TableName=self._table, Key=_key(broadcast_id)).get("Item")
+            item = self._client.get_item(
+                TableName=self._table, Key=_key(broadcast_id), ConsistentRead=True
+            ).get("Item")
             if item is None:
                 return None
             counts = {str(outcome): self._count(broadcast_id, outcome) for outcome in COUNTED}
@@ -149,6 +168,15 @@ class Broadcasts:
         pending = None if recipients is None else recipients - over
         status = _status(item["phase"]["S"], pending)
         return Progress(broadcast_id, status, item["createdAt"]["S"], recipients, pending, counts)
+
+    def _version(self, key: str) -> str:
+        """Return the object's ETag. Raises InvalidRequest if there is none of this key."""
+        with _errors():
+            # The key itself comes first of all that begin with it.
+            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if not found or found[0]["Key"] != key:
+            raise InvalidRequest(Violation("recipientsKey", "is not an object in the stack's bucket"))
+        return found[0]["ETag"]
 
     def _count(self, broadcast_id: str, outcome: Outcome) -> int:
         pages = self._client.get_paginator("query").paginate(
@@ -170,6 +198,13 @@ def from_environment() -> Broadcasts:
         os.environ["BROADCAST_BUCKET"],
         int(os.environ["LEDGER_DAYS"]),
     )
+
+
+def _lines(recipients: Iterable[str | RecipientShape]) -> bytes:
+    lines = [msgspec.json.encode(each) + b"\n" for each in recipients]
+    if any(len(line) > LONGEST_LINE for line in lines):
+        raise InvalidRequest(Violation("recipients", f"has one of more than {LONGEST_LINE} bytes"))
+    return b"".join(lines)
 
 
 def _status(phase: str, pending: int | None) -> Status:

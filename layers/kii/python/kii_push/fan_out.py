@@ -1,5 +1,6 @@
 """Turn a broadcast into a message on a queue for each recipient; hand over when the time runs out."""
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,10 @@ import msgspec
 from kii_push import aws, broadcast, observability
 from kii_push.broadcast import Job
 from kii_push.broadcasts import Broadcasts
-from kii_push.errors import InvalidRequest, QueueError
+from kii_push.errors import InvalidRequest, QueueError, Violation
 from kii_push.ledger import Ledger
 from kii_push.stop import StopSwitch
+from kii_push.strict_json import MAX_BYTES, TooLarge
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
@@ -70,7 +72,13 @@ def run(
 def _pushes(job: Job, lines: Iterable[bytes], first: int, ledger: Ledger) -> Iterator[str]:
     for number, line in enumerate(lines, first):
         try:
-            yield msgspec.json.encode(job.push(number, broadcast.recipient(line))).decode()
+            # In ASCII: SQS refuses some characters, and with them the whole batch.
+            body = json.dumps(job.push(number, broadcast.recipient(line)))
+            if len(body) > MAX_BYTES:
+                raise TooLarge(
+                    Violation("", f"the push has {len(body)} bytes; at most {MAX_BYTES} are taken")
+                )
+            yield body
         except InvalidRequest as error:
             observability.failed(job.push_id(number), error)
             ledger.refuse(job.push_id(number), job.id, error)
@@ -80,7 +88,7 @@ def _batches(bodies: Iterable[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     size = 0
     for body in bodies:
-        length = len(body.encode())
+        length = len(body)
         if batch and (len(batch) == _BATCH or size + length > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
