@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from kii_push import aws, dead_letters, queues
-from kii_push.dead_letters import Redriven, groups, redrive
+from kii_push.dead_letters import groups, redrive
 from kii_push.delivery import Delivery
 from kii_push.errors import InvalidRequest, NoAnswer, Outcome, PushError, Violation, kii_error
 from kii_push.unattended import settle
@@ -56,14 +57,15 @@ def test_letters_are_grouped_by_cause_with_their_age(dead_letters: Queue) -> Non
         "exhausted": 1,
     }
     assert sorted(found["rejected USER_NOT_FOUND"].examples) == ["a", "b"]
-    assert found["exhausted"].examples == []
+    assert found["exhausted"].examples == ["e"]
     assert 0 <= found["unknown"].newest <= found["unknown"].oldest < 60
     assert sum(group.count for group in groups(plenty)) == 5, "looking does not take them away"
 
 
 def test_one_cause_goes_back_the_others_stay(dead_letters: Queue, queue: Queue) -> None:
     put((text("a"), kii_error(404, "USER_NOT_FOUND")), (text("b"), NoAnswer("timeout")))
-    assert redrive("rejected USER_NOT_FOUND", plenty) == Redriven("rejected USER_NOT_FOUND", 1, 0)
+    done = redrive("rejected USER_NOT_FOUND", plenty)
+    assert (done.cause, done.put_back, done.dropped, done.complete) == ("rejected USER_NOT_FOUND", 1, 0, True)
     assert [json.loads(each["Body"])["id"] for each in queue.messages()] == ["a"]
     assert [group.cause for group in groups(plenty)] == ["unknown"]
     assert dead_letters.messages()
@@ -92,24 +94,76 @@ def test_a_push_keeps_the_id_that_the_ledger_knows(queue: Queue) -> None:
 @pytest.mark.usefixtures("dead_letters")
 def test_what_came_too_late_is_dropped(queue: Queue) -> None:
     put((text("a", notAfter="2020-01-01T00:00:00Z"), NoAnswer("timeout")), (text("b"), NoAnswer("timeout")))
-    assert redrive("unknown", plenty) == Redriven("unknown", 1, 1)
+    done = redrive("unknown", plenty)
+    assert (done.put_back, done.dropped) == (1, 1)
     assert [json.loads(each["Body"])["id"] for each in queue.messages()] == ["b"]
     assert not groups(plenty)
 
 
-@pytest.mark.parametrize("unreadable", ["{", "[]"])
+@pytest.mark.usefixtures("dead_letters")
+def test_what_comes_straight_back_stays_until_asked_for_again(
+    queue: Queue, pushes: Delivery, kii: Kii
+) -> None:
+    def user_not_found(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(404, json={"errorCode": "USER_NOT_FOUND"})
+
+    def settle_all() -> int:
+        messages = queue.messages()
+        for message in messages:
+            settle(message["Body"], message["MessageId"], pushes)
+            aws.sqs().delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+        return len(messages)
+
+    def plenty_while_others_work() -> int:
+        settle_all()
+        return 60_000
+
+    kii.answers += [user_not_found] * 5
+    settle(text("a"), "sqs-1", pushes)
+    first = redrive("rejected USER_NOT_FOUND", plenty_while_others_work)
+    assert (first.put_back, first.complete) == (1, True)
+    assert len(kii.answers) == 3, "it was tried once more, and refused again"
+    assert [group.count for group in groups(plenty)] == [1]
+    assert redrive("rejected USER_NOT_FOUND", plenty, first.before).put_back == 0
+    assert redrive("rejected USER_NOT_FOUND", plenty).put_back == 1
+
+
+@pytest.mark.parametrize("unreadable", ["{", "[]", "[" * 100_000, '{"id": 5}'])
 def test_what_cannot_be_read_goes_back_as_it_is(dead_letters: Queue, queue: Queue, unreadable: str) -> None:
     aws.sqs().send_message(QueueUrl=dead_letters.url, MessageBody=unreadable)
     assert redrive("exhausted", plenty).put_back == 1
     assert [each["Body"] for each in queue.messages()] == [unreadable]
 
 
-def test_a_failed_invocation_goes_back_as_the_push_it_was(dead_letters: Queue, queue: Queue) -> None:
-    kept = {"version": "1.0", "requestContext": {}, "requestPayload": body("a")}
+def test_what_sqs_gave_up_keeps_its_message_id_and_may_have_any_attributes(
+    dead_letters: Queue, queue: Queue
+) -> None:
+    nameless = json.dumps({key: value for key, value in body().items() if key != "id"})
+    sent = aws.sqs().send_message(
+        QueueUrl=dead_letters.url,
+        MessageBody=nameless,
+        MessageAttributes={"trace": {"DataType": "Binary", "BinaryValue": b"\x00"}},
+    )
+    assert redrive("exhausted", plenty).put_back == 1
+    (message,) = queue.messages()
+    assert json.loads(message["Body"])["id"] == sent["MessageId"]
+    assert UUID(sent["MessageId"])
+
+
+@pytest.mark.parametrize("own_id", ["a", None])
+def test_a_failed_invocation_goes_back_as_the_push_it_was(
+    dead_letters: Queue, queue: Queue, own_id: str | None
+) -> None:
+    asked = {key: value for key, value in body("a").items() if key != "id" or own_id}
+    kept = {
+        "version": "1.0",
+        "requestContext": {"requestId": "request-1", "condition": "RetriesExhausted"},
+        "requestPayload": asked,
+    }
     aws.sqs().send_message(QueueUrl=dead_letters.url, MessageBody=json.dumps(kept))
-    assert [group.cause for group in groups(plenty)] == ["fault"]
+    assert [(group.cause, group.examples) for group in groups(plenty)] == [("fault", [own_id or "request-1"])]
     assert redrive("fault", plenty).put_back == 1
-    assert [json.loads(each["Body"]) for each in queue.messages()] == [body("a")]
+    assert [json.loads(each["Body"]) for each in queue.messages()] == [{**asked, "id": own_id or "request-1"}]
 
 
 @pytest.mark.usefixtures("dead_letters", "queue")
@@ -132,5 +186,13 @@ def test_a_letter_of_the_fifo_queue_goes_back_to_its_group(monkeypatch: pytest.M
 def test_nothing_is_taken_up_when_the_time_is_short() -> None:
     put((text("a"), NoAnswer("timeout")))
     assert groups(lambda: 0) == []
-    assert redrive("unknown", lambda: 0) == Redriven("unknown", 0, 0)
+    done = redrive("unknown", lambda: 0)
+    assert (done.put_back, done.dropped, done.complete) == (0, 0, False)
     assert dead_letters.groups(plenty)[0].count == 1
+
+
+def test_letters_of_another_cause_show_themselves_at_once(dead_letters: Queue) -> None:
+    put(*((text(f"p-{number}"), NoAnswer("timeout")) for number in range(12)))
+    assert redrive("exhausted", plenty).put_back == 0
+    assert len(dead_letters.messages()) == 10
+    assert len(dead_letters.messages()) == 2
