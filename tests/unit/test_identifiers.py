@@ -44,10 +44,7 @@ def test_what_kii_can_take_is_returned_as_it_came(check: Check, value: str) -> N
         *[(identifiers.user, value) for value in (*NEVER, "me", "LOGIN_NAME:", "EMAIL:", "PHONE:")],
         *[(identifiers.group, value) for value in NEVER],
         *[(identifiers.thing, value) for value in (*NEVER, "VENDOR_THING_ID:")],
-        *[
-            (identifiers.installation, value)
-            for value in (*NEVER, "FAX:1", "ANDROID:", "IOS:a/b", "ios:x")
-        ],
+        *[(identifiers.installation, value) for value in (*NEVER, "FAX:1", "ANDROID:", "IOS:a/b", "ios:x")],
         *[(identifiers.device_token, value) for value in ("", "a b", "a/b", "a\n", "a\x00", "f" * 4097)],
     ],
 )
