@@ -34,6 +34,8 @@ class Outputs:
     PushFifoQueueUrl: str
     DeadLetterQueueUrl: str
     LedgerTable: str
+    BroadcastBucketName: str
+    RedriveFunctionName: str
     KiiSecretArn: str
     ScheduledPushFunctionArn: str
     SchedulerRoleArn: str

@@ -1,0 +1,160 @@
+"""Dead letters of the deployed bundle: listed by cause, put back by cause, each once."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from local.deploy import aws_session
+from tests.stack.test_doors import message, to_bob
+from tests.support import wait_until
+
+if TYPE_CHECKING:
+    from local.device import Device
+    from local.doors import Doors
+    from local.stack import LocalStack
+    from tests.support import Sandbox
+
+type Redrive = Callable[[dict[str, Any]], dict[str, Any]]
+
+NOBODY = {"target": {"user": "LOGIN_NAME:nobody"}, "message": message(a=1)}
+SEND = {"method": "POST", "path": "*/push/messages"}
+
+
+@pytest.fixture
+def redrive(stack: "LocalStack", sandbox: "Sandbox") -> Iterator[Redrive]:  # noqa: ARG001 (reset before)
+    """Invoke the redrive function; there are no dead letters yet."""
+    sqs = aws_session().client("sqs", endpoint_url=stack.endpoint)
+    sqs.purge_queue(QueueUrl=stack.outputs.DeadLetterQueueUrl)
+    functions = aws_session().client("lambda", endpoint_url=stack.endpoint)
+
+    def invoke(event: dict[str, Any]) -> dict[str, Any]:
+        answer = functions.invoke(
+            FunctionName=stack.outputs.RedriveFunctionName, Payload=json.dumps(event).encode()
+        )
+        assert not answer.get("FunctionError")
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        return found
+
+    yield invoke
+    sqs.purge_queue(QueueUrl=stack.outputs.DeadLetterQueueUrl)
+    sqs.close()
+    functions.close()
+
+
+def enqueue(doors: "Doors", request: dict[str, Any], **more: Any) -> str:
+    """Put a push on the queue; return its ID."""
+    push_id = uuid4().hex
+    doors.enqueue(json.dumps({"id": push_id, **request, **more}))
+    return push_id
+
+
+def fault(stack: "LocalStack", **rule: Any) -> None:
+    """Let the next send fail."""
+    rules = [{"match": SEND, "times": 1, **rule}]
+    httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=rules, trust_env=False).raise_for_status()
+
+
+def letters(redrive: Redrive, **expected: int) -> dict[str, dict[str, Any]]:
+    """Return the groups by cause once there are so many letters of each."""
+    seen: list[dict[str, dict[str, Any]]] = []
+
+    def there() -> bool:
+        seen.append({group["cause"]: group for group in redrive({"action": "list"})["groups"]})
+        return {cause: group["count"] for cause, group in seen[-1].items()} == expected
+
+    assert wait_until(there, within=30), seen[-1]
+    return seen[-1]
+
+
+def test_letters_are_listed_by_cause(doors: "Doors", redrive: Redrive) -> None:
+    ids = [enqueue(doors, NOBODY) for _ in range(2)]
+    enqueue(doors, to_bob(a=1), colour="red")
+    doors.enqueue('{"target": ')
+
+    found = letters(redrive, **{"rejected USER_NOT_FOUND": 2, "rejected colour": 1, "rejected": 1})
+
+    group = found["rejected USER_NOT_FOUND"]
+    assert sorted(group["examples"]) == sorted(ids)
+    assert 0 <= group["newest"] <= group["oldest"] < 60
+    assert letters(redrive, **{"rejected USER_NOT_FOUND": 2, "rejected colour": 1, "rejected": 1})
+
+
+def test_one_cause_is_put_back_and_sent_once_it_can_be(
+    doors: "Doors", device: "Device", sandbox: "Sandbox", redrive: Redrive
+) -> None:
+    push_id = enqueue(doors, {"target": {"topic": "late", "group": "team"}, "message": message(a="late")})
+    enqueue(doors, NOBODY)
+    letters(redrive, **{"rejected TOPIC_NOT_FOUND": 1, "rejected USER_NOT_FOUND": 1})
+    sandbox.subscribe("/groups/team", "late", device.user_id)
+
+    done = redrive({"action": "redrive", "cause": "rejected TOPIC_NOT_FOUND"})
+
+    assert (done["put_back"], done["dropped"], done["complete"]) == (1, 0, True)
+    assert device.wait_for(a="late", within=20)
+    letters(redrive, **{"rejected USER_NOT_FOUND": 1})
+    assert wait_until(
+        lambda: doors.http.get(f"/pushes/{push_id}").json()["outcome"] == "sent", within=20, every=0.5
+    )
+    assert len(sandbox.deliveries()) == 1
+
+
+def test_what_is_refused_again_is_tried_once_not_until_the_time_is_over(
+    doors: "Doors", sandbox: "Sandbox", redrive: Redrive
+) -> None:
+    push_id = enqueue(doors, NOBODY)
+    letters(redrive, **{"rejected USER_NOT_FOUND": 1})
+    asked = [call for call in sandbox.calls() if "nobody" in call]
+
+    done = redrive({"action": "redrive", "cause": "rejected USER_NOT_FOUND"})
+
+    assert done["put_back"] == 1
+    found = letters(redrive, **{"rejected USER_NOT_FOUND": 1})
+    assert found["rejected USER_NOT_FOUND"]["examples"] == [push_id]
+    assert len([call for call in sandbox.calls() if "nobody" in call]) == len(asked) + 1
+
+
+def test_unknown_is_sent_again_when_asked_for_by_name(
+    stack: "LocalStack", doors: "Doors", device: "Device", redrive: Redrive
+) -> None:
+    fault(stack, drop="before")
+    push_id = enqueue(doors, to_bob(a="unknown"))
+    letters(redrive, unknown=1)
+
+    assert redrive({"action": "redrive", "cause": "exhausted"})["put_back"] == 0
+    assert redrive({"action": "redrive", "cause": "unknown"})["put_back"] == 1
+
+    assert device.wait_for(a="unknown", within=20)
+    assert wait_until(
+        lambda: doors.http.get(f"/pushes/{push_id}").json()["outcome"] == "sent", within=20, every=0.5
+    )
+    letters(redrive)
+
+
+def test_what_is_too_late_by_now_is_dropped(
+    stack: "LocalStack", doors: "Doors", device: "Device", redrive: Redrive
+) -> None:
+    not_after = datetime.now(UTC) + timedelta(seconds=8)
+    fault(stack, drop="before")
+    enqueue(doors, to_bob(a="late"), notAfter=not_after.isoformat())
+    letters(redrive, unknown=1)
+    assert wait_until(lambda: datetime.now(UTC) > not_after, within=10)
+
+    done = redrive({"action": "redrive", "cause": "unknown"})
+
+    assert (done["put_back"], done["dropped"]) == (0, 1)
+    letters(redrive)
+    assert device.received == []
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"action": "empty"}, {"action": "redrive"}, {"action": "redrive", "cause": 5}]
+)
+def test_a_bad_action_is_told_what_there_is(redrive: Redrive, event: dict[str, Any]) -> None:
+    answer = redrive(event)
+
+    assert '{"action": "list"}' in answer["error"]
