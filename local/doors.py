@@ -24,6 +24,7 @@ class Doors:
         self.http = httpx.Client(base_url=stack.api_url, auth=SigV4(), timeout=35, trust_env=False)
         self._sqs = session.client("sqs", endpoint_url=stack.endpoint)
         self._scheduler = session.client("scheduler", endpoint_url=stack.endpoint)
+        self._lambda = session.client("lambda", endpoint_url=stack.endpoint)
 
     def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
         """Send a signed POST to the HTTPS door; `path` is Kii's own, from `/users` or `/topics` on."""
@@ -60,8 +61,15 @@ class Doors:
             },
         )
 
+    def run_schedule(self, request: dict[str, Any]) -> None:
+        """Run the function of schedules with the push request as a schedule's input, to its end."""
+        self._lambda.invoke(
+            FunctionName=self._outputs.ScheduledPushFunctionArn, Payload=json.dumps(request).encode()
+        )
+
     def close(self) -> None:
         """Close the connections."""
         self.http.close()
         self._sqs.close()
         self._scheduler.close()
+        self._lambda.close()

@@ -7,6 +7,7 @@ import pytest
 
 from local.device import Device
 from local.doors import Doors
+from local.faults.run import PARAMETERS
 from local.progress import silent
 from local.stack import LocalStack
 from tests.support import Sandbox, empty_tables
@@ -33,7 +34,7 @@ def _no_profile() -> None:
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
     """Run the local stack, once for all tests of a run; its logs stay when one of them fails."""
-    stack = LocalStack.new("test", silent).start()
+    stack = LocalStack.new("test", silent, parameters=PARAMETERS).start()
     yield stack
     stack.stop(keep_logs=bool(request.session.testsfailed))
 

@@ -51,7 +51,6 @@ class Bundle:
         self._sqs = session.client("sqs", endpoint_url=stack.endpoint)
         self._lambda = session.client("lambda", endpoint_url=stack.endpoint)
         self._dynamodb = session.client("dynamodb", endpoint_url=stack.endpoint)
-        self._sender = deployed_function(stack.endpoint, "QueuePushFunction")["FunctionName"]
 
     def __enter__(self) -> Self:
         return self
@@ -123,25 +122,30 @@ class Bundle:
                 push_id = given.get("pushID") or json.loads(message["Body"])["id"]
                 found[push_id].append(given.get("outcome", "exhausted"))
 
-    def senders(self) -> list[int]:
-        """Return the process IDs of the environments that send what is on the queue."""
+    def environments(self, function: str) -> list[int]:
+        """Return the process IDs of the environments of a function, by its name in the template."""
+        name = deployed_function(self._stack.endpoint, function)["FunctionName"]
         listed = subprocess.run(
-            ["ps", "-axo", "pid=,ppid=,args="],  # noqa: S607 (its place differs from system to system)
+            ["ps", "-axwwo", "pid=,ppid=,args="],  # noqa: S607 (its place differs from system to system)
             capture_output=True,
             text=True,
             check=True,
         ).stdout
         ministack = str(self._stack.servers[-1].pid)
         rows = [line.split(None, 2) for line in listed.splitlines()]
-        mark = f"/ministack-lambda-{self._sender}-"
-        return [int(row[0]) for row in rows if len(row) > 2 and row[1] == ministack and mark in row[2]]  # noqa: PLR2004
+        return [
+            int(pid) for pid, parent, command in rows if parent == ministack and f"-lambda-{name}-" in command
+        ]
 
-    def kill_sender(self) -> None:
-        """Kill one of the senders, without a chance to clean up."""
-        running = self.senders()
-        if not running:
-            raise LocalError("No sender is running that could be killed.")
-        os.kill(random.choice(running), signal.SIGKILL)  # noqa: S311 (no secret)
+    def kill_sender(self) -> bool:
+        """Kill an environment that sends what is on the queue, without a chance to clean up.
+
+        Returns False if there is none.
+        """
+        running = self.environments("QueuePushFunction")
+        if running:
+            os.kill(random.choice(running), signal.SIGKILL)  # noqa: S311 (no secret)
+        return bool(running)
 
     def _taking(self, *, enabled: bool) -> None:
         """Switch the mapping from the push queue to its function on or off."""

@@ -13,6 +13,8 @@ from local.settings import APP_ID
 
 SENDS = {"method": "POST", "path": "*/push/messages"}
 USER = "LOGIN_NAME:bob"
+# Seconds, for which the layer asks.
+_TOKEN_LIFE = 3600
 
 
 class Kii:
@@ -24,6 +26,7 @@ class Kii:
     def __init__(self, origin: str) -> None:
         """`origin` is the sandbox's, such as `http://127.0.0.1:8080`."""
         self._http = httpx.Client(base_url=origin, trust_env=False, timeout=30)
+        self._counted_from = 0
 
     def __enter__(self) -> Self:
         return self
@@ -69,21 +72,41 @@ class Kii:
         """Return the `seq` of the latest request."""
         return max((int(each["seq"]) for each in self.requests()), default=0)
 
-    def newest_token(self) -> int:
-        """Return when the newest token was minted, in the sandbox's milliseconds."""
-        minted = [each["at"] for each in self.requests() if each["path"].endswith("/oauth2/token")]
-        if not minted:
-            raise LocalError("The sandbox has minted no token that could expire.")
-        return int(max(minted))
+    def token_age(self) -> float:
+        """Return how many seconds old the newest token is at least, while the clock is right.
 
-    def move_clock(self, offset_ms: int) -> None:
-        """Let the sandbox's clock be ahead of the machine's."""
-        self._http.put("/_sandbox/clock", json={"offsetMs": offset_ms}).raise_for_status()
+        One that was minted before the sandbox was last started is as old as the first request since.
+        """
+        asked = self.requests()
+        minted = [each for each in asked if each["path"].endswith("/oauth2/token")]
+        if not asked:
+            raise LocalError("Nothing has asked the sandbox for anything: no token can expire.")
+        newest = minted[-1] if minted else asked[0]
+        return time.time() - int(newest["at"]) / 1000
+
+    def expire_tokens(self) -> None:
+        """Set the clock ahead so that all tokens are too old; new ones live for half the newest one's age."""
+        self._set_clock(_TOKEN_LIFE - self.token_age() / 2)
+
+    def right_clock(self) -> None:
+        """Set the clock to the machine's."""
+        self._set_clock(0)
+
+    def _set_clock(self, ahead: float) -> None:
+        self._http.put("/_sandbox/clock", json={"offsetMs": int(ahead * 1000)}).raise_for_status()
 
     def deliveries(self) -> Counter[str]:
         """Return how often each push, by the ID that it carries as `push`, was handed to the device."""
-        answer = self._http.get("/_sandbox/deliveries").raise_for_status()
-        return Counter(each["payload"]["data"]["push"] for each in answer.json()["deliveries"])
+        return Counter(each["payload"]["data"]["push"] for each in self._log(after=self._counted_from))
+
+    def count_from_now(self) -> None:
+        """Let `deliveries` leave out what was delivered until now."""
+        self._counted_from = max((int(each["seq"]) for each in self._log(last=1)), default=0)
+
+    def _log(self, **query: int) -> list[dict[str, Any]]:
+        answer = self._http.get("/_sandbox/deliveries", params=query).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["deliveries"]
+        return found
 
 
 def push_request(push_id: str, **more: Any) -> dict[str, Any]:

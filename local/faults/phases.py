@@ -21,9 +21,9 @@ _TOO_SLOW = 11_000
 _HELD = 300
 # Sends that are under way at once: more than one environment's ten, so that every sender is in mid-batch.
 _BUSY = 11
-# Seconds that a token lives; the layer asks for so many.
-_LIFETIME = 3600
 _STORM = 10
+# Pushes for which all phases happen once.
+_ROUND = 5000
 _DOWN = 5
 
 
@@ -51,12 +51,13 @@ class Phases:
         self._stack = stack
         self._kii = kii
         self._bundle = bundle
-        self._kills = max(3, pushes // 1000)
-        self._times = max(10, pushes // 100)
+        self._rounds = max(1, pushes // _ROUND)
+        self._kills = max(3, pushes // self._rounds // 1000)
+        self._times = max(10, pushes // self._rounds // 100)
         self._passed: list[Passed] = []
 
     def run(self) -> Iterator[Passed]:
-        """Let every phase happen."""
+        """Let every phase happen, all of them once or more."""
         phases = (
             self._senders_killed,
             self._too_slow,
@@ -67,7 +68,7 @@ class Phases:
             self._refused,
             self._too_many,
         )
-        for phase in phases:
+        for phase in phases * self._rounds:
             phase()
             yield self._passed[-1]
 
@@ -93,7 +94,7 @@ class Phases:
                     # Not while it waits for Kii, but at any moment: claiming, settling, answering.
                     self._kii.fault()
                     time.sleep(random.uniform(0, 0.5))  # noqa: S311 (no secret)
-                self._bundle.kill_sender()
+                wait_for(self._bundle.kill_sender, "No sender is running", within=_PATIENCE)
 
     def _wait_until_busy(self) -> None:
         before = self._kii.last()
@@ -132,15 +133,13 @@ class Phases:
     def _token_expired(self) -> None:
         with self._phase("token expired"):
             before = self._kii.last()
-            now = time.time_ns() // 1_000_000
-            # Those minted until now are too old then; one that is minted now lives for half of their age.
-            self._kii.move_clock(_LIFETIME * 1000 - (now - self._kii.newest_token()) // 2)
+            self._kii.expire_tokens()
             wait_for(
                 lambda: _went_on(self._kii.sends(before), self._times),
                 "No push was sent with a new token",
                 within=_PATIENCE,
             )
-            self._kii.move_clock(0)
+            self._kii.right_clock()
 
     def _unavailable(self) -> None:
         with self._phase("503"):

@@ -1,0 +1,185 @@
+"""The table of outcomes (design section 4), a test a row: each through all three doors at once."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import wait_until
+
+if TYPE_CHECKING:
+    from local.faults.bundle import Bundle
+    from local.faults.kii import Kii
+    from local.stack import LocalStack
+    from tests.faults.three_doors import ThreeDoors
+
+# Seconds. A token that is minted when the clock moves lives for half of the age that the last one had.
+OLD_ENOUGH = 8
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What Kii does, the HTTPS door's answer to it, and whether the push was delivered all the same."""
+
+    name: str
+    rules: list[dict[str, Any]]
+    status: int
+    delivered: bool = False
+    error_code: str | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+UNKNOWN = [
+    Failure("500", [{"status": 500}], 504),
+    Failure("502", [{"status": 502, "body": "<html>Bad Gateway</html>"}], 504),
+    Failure("504", [{"status": 504}], 504),
+    Failure("504 after delivering", [{"status": 504, "after": True}], 504, delivered=True),
+    Failure("cut before acting", [{"drop": "before"}], 504),
+    Failure("cut after delivering", [{"drop": "after"}], 504, delivered=True),
+    Failure("no answer in time", [{"delayMs": 11_000, "after": True}], 504, delivered=True),
+]
+REJECTED = [
+    Failure("broken rule", [], 400, more={"message": {"data": {"a": [1]}, "gcm": {"enabled": True}}}),
+    Failure(
+        "user not found", [], 404, error_code="USER_NOT_FOUND", more={"target": {"user": "LOGIN_NAME:nobody"}}
+    ),
+    Failure(
+        "refused by Kii's rules",
+        [{"status": 400, "body": {"errorCode": "INVALID_INPUT_DATA"}}],
+        400,
+        error_code="INVALID_INPUT_DATA",
+    ),
+    Failure(
+        "not permitted",
+        [{"status": 401, "body": {"errorCode": "UNAUTHORIZED"}}],
+        422,
+        error_code="UNAUTHORIZED",
+    ),
+]
+
+
+def name(failure: Failure) -> str:
+    return failure.name
+
+
+def test_sent_and_then_duplicate(kii: "Kii", bundle: "Bundle", three: "ThreeDoors") -> None:
+    first = three.send()
+    assert three.all_end_as("sent")
+    assert first.status_code == 201
+    assert "Idempotent-Replayed" not in first.headers
+
+    again = three.send()
+    assert again.status_code == 201
+    assert again.json()["pushMessageID"] == first.json()["pushMessageID"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert wait_until(lambda: not bundle.waiting().all, within=30)
+    assert kii.deliveries() == dict.fromkeys(three.ids, 1)
+    assert bundle.dead_letters() == {}
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=name)
+def test_unknown_is_held_for_a_person_and_never_sent_again(
+    kii: "Kii", bundle: "Bundle", three: "ThreeDoors", failure: Failure
+) -> None:
+    before = kii.last()
+    kii.fault(*failure.rules)
+    answer = three.send()
+    assert three.all_end_as("unknown", within=45)
+    kii.fault()
+
+    assert (answer.status_code, answer.json()["outcome"]) == (failure.status, "unknown")
+    assert three.post().status_code == failure.status, "the same ID again"
+    assert wait_until(lambda: not bundle.waiting().all, within=30)
+    assert bundle.dead_letters() == {three.queue: ["unknown"], three.schedule: ["unknown"]}
+    assert kii.deliveries() == (dict.fromkeys(three.ids, 1) if failure.delivered else {})
+    assert len(kii.sends(before)) == 3
+
+
+@pytest.mark.parametrize("failure", REJECTED, ids=name)
+def test_rejected_is_a_dead_letter_at_once_with_the_reason(
+    kii: "Kii", bundle: "Bundle", three: "ThreeDoors", failure: Failure
+) -> None:
+    kii.fault(*failure.rules)
+    answer = three.send(**failure.more)
+    assert three.all_end_as("rejected")
+
+    problem = answer.json()
+    assert (answer.status_code, problem["outcome"]) == (failure.status, "rejected")
+    assert problem.get("errorCode") == failure.error_code
+    assert wait_until(lambda: not bundle.waiting().all, within=30)
+    assert bundle.dead_letters() == {three.queue: ["rejected"], three.schedule: ["rejected"]}
+    assert kii.deliveries() == {}
+
+
+def test_503_comes_back_when_kii_said_and_is_sent_once(
+    kii: "Kii", bundle: "Bundle", three: "ThreeDoors"
+) -> None:
+    kii.fault({"status": 503, "headers": {"Retry-After": "3"}})
+    answer = three.send()
+    assert three.all_end_as("not_sent")
+    kii.fault()
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+    assert three.post().status_code == 201, "the caller tries again"
+    assert three.all_end_as("sent")
+    assert kii.deliveries() == dict.fromkeys(three.ids, 1)
+    assert bundle.dead_letters() == {}
+
+
+def test_a_refused_connection_is_not_sent_through_any_door(
+    stack: "LocalStack", kii: "Kii", three: "ThreeDoors", bundle: "Bundle"
+) -> None:
+    stack.stop_sandbox()
+    try:
+        answer = three.send()
+        assert three.all_end_as("not_sent")
+    finally:
+        stack.start_sandbox()
+
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert three.post().status_code == 201
+    assert three.all_end_as("sent", within=60)
+    assert kii.deliveries() == dict.fromkeys(three.ids, 1)
+    assert bundle.dead_letters() == {}
+
+
+def test_an_expired_token_is_replaced_and_nobody_notices(
+    kii: "Kii", bundle: "Bundle", three: "ThreeDoors"
+) -> None:
+    time.sleep(max(0, OLD_ENOUGH - kii.token_age()))
+    before = kii.last()
+    kii.expire_tokens()
+
+    assert three.send().status_code == 201
+    assert three.all_end_as("sent")
+    kii.right_clock()
+    assert Counter(each["status"] for each in kii.sends(before)) == {403: 3, 201: 3}
+    assert kii.deliveries() == dict.fromkeys(three.ids, 1)
+    assert bundle.dead_letters() == {}
+
+
+def test_past_its_time_it_is_dropped(kii: "Kii", bundle: "Bundle", three: "ThreeDoors") -> None:
+    before = kii.last()
+    answer = three.send(notAfter="2020-01-01T00:00:00Z")
+    assert three.all_end_as("expired")
+
+    assert (answer.status_code, answer.json()["outcome"]) == (410, "expired")
+    assert wait_until(lambda: not bundle.waiting().all, within=30)
+    assert bundle.dead_letters() == {}
+    assert kii.sends(before) == []
+
+
+def test_the_same_id_for_another_push_is_refused(kii: "Kii", bundle: "Bundle", three: "ThreeDoors") -> None:
+    three.send()
+    assert three.all_end_as("sent")
+
+    other = {"message": {"data": {"push": "another"}, "gcm": {"enabled": True}}}
+    answer = three.send(**other)
+
+    assert (answer.status_code, answer.json()["outcome"]) == (409, "rejected")
+    assert wait_until(lambda: not bundle.waiting().all, within=30)
+    assert bundle.dead_letters() == {three.queue: ["rejected"], three.schedule: ["rejected"]}
+    assert kii.deliveries() == dict.fromkeys(three.ids, 1)
