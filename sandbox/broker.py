@@ -15,6 +15,7 @@ from typing import Any
 import aiomqtt
 
 from sandbox.mosquitto import ADMIN, HOST, BrokerError, Mosquitto, Ports, Tls
+from sandbox.websocket_bridge import WebSocketBridge
 
 _ORDERS = "$CONTROL/dynamic-security/v1"
 _ANSWER_SECONDS = 5
@@ -23,7 +24,7 @@ _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a push may wait 
 
 
 class Broker:
-    """A mosquitto child and one long-lived connection to it, for orders and publishing alike.
+    """A mosquitto child, its bridge to WebSocket, and one long-lived connection for orders and publishing.
 
     Every method may raise BrokerError when the broker is gone.
     """
@@ -36,6 +37,7 @@ class Broker:
             wss=tls.wss_port if tls else None,
         )
         self._mosquitto = Mosquitto(self.ports, tls)
+        self._bridge = WebSocketBridge(self.ports, tls)
         self._connection: aiomqtt.Client | None = None
         self._reader: asyncio.Task[None] | None = None
         self._orders = itertools.count(1)
@@ -61,6 +63,10 @@ class Broker:
         try:
             self._connection = await client.__aenter__()
             await client.subscribe(f"{_ORDERS}/response")
+            await self._bridge.start()
+        except BrokerError:
+            await self.stop()
+            raise
         except aiomqtt.MqttError as error:
             await self.stop()
             raise BrokerError("the MQTT broker does not take the sandbox's own connection") from error
@@ -68,6 +74,7 @@ class Broker:
 
     async def stop(self) -> None:
         """Disconnect every device and end the broker."""
+        await self._bridge.stop()
         if self._connection is not None:
             with contextlib.suppress(aiomqtt.MqttError):  # a broker that is gone takes no leave
                 await self._connection.__aexit__(None, None, None)

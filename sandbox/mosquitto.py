@@ -68,7 +68,7 @@ class Mosquitto:
         """Start the broker; return once it accepts connections. Raises BrokerError."""
         self._running.clear()
         program, plugin = _find()
-        for port in (self._ports.tcp, self._ports.ws, self._ports.ssl, self._ports.wss):
+        for port in (self._ports.tcp, self._ports.ssl):
             if port is not None:
                 _must_be_free(port)
         folder = Path(tempfile.mkdtemp(prefix="kii-sandbox-"))
@@ -106,8 +106,6 @@ class Mosquitto:
         self.online.clear()
 
     def _configuration(self, plugin: Path, dynamic_security: Path) -> list[str]:
-        listeners = [(self._ports.tcp, False, False), (self._ports.ws, True, False)]
-        listeners += [(self._ports.ssl, False, True), (self._ports.wss, True, True)]
         lines = [
             *(["user root"] if os.geteuid() == 0 else []),  # else it could not read our private folder
             "persistence false",
@@ -121,12 +119,11 @@ class Mosquitto:
             "set_tcp_nodelay true",
             f"max_packet_size {_MAX_PACKET_BYTES}",
             f"max_queued_messages {_MAX_QUEUED_MESSAGES}",
+            f"listener {self._ports.tcp} {HOST}",
         ]
-        for port, websockets, encrypted in listeners:
-            if port is not None:
-                lines += [f"listener {port} {HOST}", f"protocol {'websockets' if websockets else 'mqtt'}"]
-                if encrypted and self._tls is not None:
-                    lines += [f"certfile {self._tls.certificate}", f"keyfile {self._tls.key}"]
+        if self._ports.ssl is not None and self._tls is not None:
+            lines += [f"listener {self._ports.ssl} {HOST}"]
+            lines += [f"certfile {self._tls.certificate}", f"keyfile {self._tls.key}"]
         return [*lines, ""]
 
     async def _follow_log(self, child: asyncio.subprocess.Process) -> None:

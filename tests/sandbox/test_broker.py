@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import shutil
 import ssl
-import subprocess
+import statistics
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,13 @@ from sandbox.mosquitto import Tls
 
 pytestmark = pytest.mark.anyio
 
+TRANSPORTS = ["tcp", "ws", "ssl", "wss"]
 V31, V311 = aiomqtt.ProtocolVersion.V31, aiomqtt.ProtocolVersion.V311
 
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}  # what the sandbox runs on
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    openssl = shutil.which("openssl")
-    assert openssl, "openssl is needed to make a certificate"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 (our own arguments)
-    return certificate, key
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +63,16 @@ async def listening(broker: Broker, name: str, **changes: Any) -> AsyncIterator[
         yield device
 
 
+def over(transport: str, broker: Broker, certificate: tuple[Path, Path]) -> dict[str, Any]:
+    """Return what `client` needs to know to connect by this transport."""
+    options: dict[str, Any] = {"port": getattr(broker.ports, transport)}
+    if transport in ("ws", "wss"):
+        options["transport"] = "websockets"
+    if transport in ("ssl", "wss"):
+        options["tls_context"] = ssl.create_default_context(cafile=str(certificate[0]))
+    return options
+
+
 async def granted(device: aiomqtt.Client, topic: str) -> bool:
     (answer,) = await device.subscribe(topic)
     return answer.value < 128 if isinstance(answer, ReasonCode) else answer < 128
@@ -88,15 +86,11 @@ async def received(device: aiomqtt.Client) -> tuple[str, bytes]:
 
 
 @pytest.mark.parametrize("protocol", [V31, V311], ids=["3.1", "3.1.1"])
-@pytest.mark.parametrize("transport", ["tcp", "ws", "ssl", "wss"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_device_gets_what_is_published_on_its_topic(
     broker: Broker, certificate: tuple[Path, Path], transport: str, protocol: aiomqtt.ProtocolVersion
 ) -> None:
-    options: dict[str, Any] = {"port": getattr(broker.ports, transport), "protocol": protocol}
-    if transport in ("ws", "wss"):
-        options["transport"] = "websockets"
-    if transport in ("ssl", "wss"):
-        options["tls_context"] = ssl.create_default_context(cafile=str(certificate[0]))
+    options = over(transport, broker, certificate) | {"protocol": protocol}
     async with listening(broker, "bob", **options) as bob:
         await broker.publish("bob-topic", b'{"k":"v"}')
         assert await received(bob) == ("bob-topic", b'{"k":"v"}')
@@ -218,9 +212,12 @@ async def test_online_tells_who_is_connected(broker: Broker) -> None:
     await until(set())
 
 
-async def test_ten_thousand_messages_all_arrive_in_order(broker: Broker) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_ten_thousand_messages_all_arrive_in_order(
+    broker: Broker, certificate: tuple[Path, Path], transport: str
+) -> None:
     count = 10_000
-    async with listening(broker, "bob") as bob:
+    async with listening(broker, "bob", **over(transport, broker, certificate)) as bob:
 
         async def read() -> list[int]:
             messages = aiter(bob.messages)
@@ -231,3 +228,17 @@ async def test_ten_thousand_messages_all_arrive_in_order(broker: Broker) -> None
             await broker.publish("bob-topic", b"%d" % number)
         async with asyncio.timeout(60):
             assert await reading == list(range(count))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_message_arrives_at_once(
+    broker: Broker, certificate: tuple[Path, Path], transport: str
+) -> None:
+    seconds = []
+    async with listening(broker, "bob", **over(transport, broker, certificate)) as bob:
+        for _ in range(50):
+            started = time.perf_counter()
+            await broker.publish("bob-topic", b"hello")
+            await received(bob)
+            seconds.append(time.perf_counter() - started)
+    assert statistics.median(seconds) < 0.02

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import struct
 from collections.abc import AsyncIterator
 
 import aiomqtt
@@ -11,6 +10,7 @@ import pytest
 
 from local.process import free_ports
 from sandbox.broker import Broker
+from tests.sandbox.mqtt import ACCEPTED, SUBSCRIBED, connect, packet, subscribe, text
 
 pytestmark = pytest.mark.anyio
 
@@ -51,17 +51,7 @@ async def is_served(broker: Broker, bob: aiomqtt.Client, within: float = 5) -> b
         return (await anext(aiter(bob.messages))).payload == b"ping"
 
 
-def text(value: str) -> bytes:
-    return struct.pack("!H", len(value)) + value.encode()
-
-
-def packet(first: int, body: bytes) -> bytes:
-    assert len(body) < 128
-    return bytes([first, len(body)]) + body
-
-
-CONNECT = packet(0x10, text("MQTT") + bytes([4, 0xC2]) + b"\0\x3c" + text("slow") * 2 + text("password"))
-SUBSCRIBE = packet(0x82, b"\0\1" + text("slow") + b"\0")
+CONNECT = connect("slow", "password")
 
 
 async def test_a_client_that_never_reads_stalls_nobody(broker: Broker, bob: aiomqtt.Client) -> None:
@@ -70,9 +60,9 @@ async def test_a_client_that_never_reads_stalls_nobody(broker: Broker, bob: aiom
         slow.settimeout(5)
         slow.connect(("127.0.0.1", broker.ports.tcp))
         slow.sendall(CONNECT)
-        assert slow.recv(4) == b"\x20\x02\0\0"
-        slow.sendall(SUBSCRIBE)
-        assert slow.recv(5) == b"\x90\x03\0\1\0"
+        assert slow.recv(4) == ACCEPTED
+        slow.sendall(subscribe("slow"))
+        assert slow.recv(5) == SUBSCRIBED
         for _ in range(5):  # 20 MB, far more than the socket's buffers hold
             for _ in range(1000):
                 await broker.publish("slow", b"x" * 4096)
@@ -118,7 +108,7 @@ async def test_garbage_disturbs_nobody(broker: Broker, bob: aiomqtt.Client, port
 async def test_a_packet_over_the_limit_ends_that_connection(broker: Broker, bob: aiomqtt.Client) -> None:
     with contextlib.closing(socket.create_connection(("127.0.0.1", broker.ports.tcp), timeout=5)) as hostile:
         hostile.sendall(CONNECT)
-        assert hostile.recv(4) == b"\x20\x02\0\0"
+        assert hostile.recv(4) == ACCEPTED
         with contextlib.suppress(ConnectionError):
             hostile.sendall(b"\x30\xff\xff\x03" + b"x" * 65_535)
             assert hostile.recv(1) == b""

@@ -67,6 +67,19 @@ def test_a_certificate_that_mosquitto_cannot_use_is_told(tmp_path: Path) -> None
     assert is_free(tcp)
 
 
+@pytest.mark.parametrize("content", [None, "", "no certificate"], ids=["missing", "empty", "other"])
+def test_a_certificate_that_the_bridge_to_websocket_cannot_use_is_told(
+    tmp_path: Path, content: str | None
+) -> None:
+    tcp, ws, wss = free_ports(3)
+    file = tmp_path / "some.pem"
+    if content is not None:
+        file.write_text(content)
+    broker = Broker(tcp_port=tcp, ws_port=ws, tls=Tls(certificate=file, key=file, wss_port=wss))
+    start_fails(broker, r"the certificate .*some\.pem cannot be used: .")
+    assert [port for port in (tcp, ws, wss) if not is_free(port)] == []
+
+
 def test_it_can_be_stopped_and_started_again() -> None:
     (port,) = free_ports(1)
 
