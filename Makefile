@@ -52,7 +52,7 @@ test: lint test-tools ## Everything that CI runs
 	$(PYTEST) tests/template
 	$(PYTEST) tests/contract
 	$(PYTEST) tests/sandbox
-	$(PYTEST) tests/functions tests/stack
+	$(PYTEST) tests/functions tests/stack tests/faults
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the template

@@ -59,12 +59,14 @@ def invoke(function: str) -> None:
 
 @app.command()
 def faults(
-    pushes: Annotated[int, typer.Option(help="How many; a tenth more go with onUnknown: resend.")] = 10_000,
+    pushes: Annotated[
+        int, typer.Option(min=1000, help="How many; a tenth more go with onUnknown: resend.")
+    ] = 10_000,
 ) -> None:
     """Send pushes through the queue while Kii and the senders fail; exit 1 if one is lost or sent twice."""
     with LocalStack.new("faults", step, parameters=faults_run.PARAMETERS) as stack:
         report = faults_run.run(stack, pushes, lambda word: console.print(Text(f"  {word}")))
-        console.print(f"\n{report.table()}\n\n{report.seconds:.0f} s.")
+        console.print(Text(f"\n{report.table()}\n"))
         for each in report.broken:
             typer.echo(each, err=True)
         if report.broken:

@@ -18,9 +18,9 @@ _TOKEN_LIFE = 3600
 
 
 class Kii:
-    """A running sandbox with one Android device of bob's, to which all pushes go.
+    """A running sandbox with an Android device of bob's, the one that pushes go to.
 
-    An Android device has no connection that could break: its deliveries are what the sandbox handed to FCM.
+    Such a device has no connection that could break: its deliveries are what the sandbox handed to FCM.
     """
 
     def __init__(self, origin: str) -> None:
@@ -40,12 +40,16 @@ class Kii:
         """Go back to the seed, without faults, and install the device."""
         self.fault()
         self._http.delete("/_sandbox/state").raise_for_status()
+        self.install("bob")
+
+    def install(self, user: str) -> None:
+        """Install an Android device for a user of the seed."""
         api = f"/api/apps/{APP_ID}"
         headers = {"X-Kii-AppID": APP_ID, "X-Kii-AppKey": "any"}
-        login = {"grant_type": "password", "username": "bob", "password": "password"}
+        login = {"grant_type": "password", "username": user, "password": "password"}
         token = self._http.post(f"{api}/oauth2/token", json=login, headers=headers).raise_for_status()
         headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-        device = {"deviceType": "ANDROID", "installationRegistrationID": "bobs-phone"}
+        device = {"deviceType": "ANDROID", "installationRegistrationID": f"phone-of-{user}"}
         self._http.post(f"{api}/installations", json=device, headers=headers).raise_for_status()
 
     def fault(self, *rules: dict[str, Any]) -> None:
@@ -96,8 +100,12 @@ class Kii:
         self._http.put("/_sandbox/clock", json={"offsetMs": int(ahead * 1000)}).raise_for_status()
 
     def deliveries(self) -> Counter[str]:
-        """Return how often each push, by the ID that it carries as `push`, was handed to the device."""
-        return Counter(each["payload"]["data"]["push"] for each in self._log(after=self._counted_from))
+        """Return how often each push was handed to a device, by the ID that it carries as `push`."""
+        return Counter(self.delivered())
+
+    def delivered(self) -> list[str]:
+        """Return the pushes in the order in which they were handed over."""
+        return [each["payload"]["data"]["push"] for each in self._log(after=self._counted_from)]
 
     def count_from_now(self) -> None:
         """Let `deliveries` leave out what was delivered until now."""

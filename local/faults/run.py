@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from local.faults.bundle import Bundle
 from local.faults.kii import Kii, push_request
-from local.faults.phases import Passed, Phases
+from local.faults.phases import Phases
 from local.faults.verdict import Facts, Tally, strangers, tally
 from local.process import LocalError
 from local.stack import LocalStack
@@ -23,10 +23,9 @@ type Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What came out: `seconds` it took, the phases, the pushes by `onUnknown`, and each broken promise."""
+    """What came out: the `seconds` it took, the pushes by `onUnknown`, and each broken promise."""
 
     seconds: float
-    passed: list[Passed]
     hold: Tally
     resend: Tally
     broken: list[str]
@@ -42,6 +41,7 @@ class Report:
             ("Any other end", *(f"{_others(each):,}" for each in columns)),
             ("Lost", *(f"{each.lost:,}" for each in columns)),
             ("Delivered once more than asked for", *(f"{each.extra:,}" for each in columns)),
+            ("Seconds until the queue was empty", *(f"{self.seconds:,.0f}" for _ in columns)),
         ]
         head = ["| | `onUnknown: hold` | `onUnknown: resend` |", "| --- | ---: | ---: |"]
         return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
@@ -64,15 +64,14 @@ def run(stack: LocalStack, pushes: int, say: Say) -> Report:
             every.insert(place * (_HELD_TO_RESENT + 1), (push_id, "resend"))
         bundle.enqueue(push_request(push_id, onUnknown=on_unknown) for push_id, on_unknown in every)
         say(f"{len(every):,} pushes are on the queue")
-        passed = []
         for phase in Phases(stack, kii, bundle, pushes).run():
-            passed.append(phase)
             say(f"{phase}; {bundle.waiting()}")
         _drained(bundle, say, within=240 + pushes / 20)
+        seconds = time.monotonic() - begun
         facts = Facts(kii.deliveries(), bundle.outcomes(), bundle.dead_letters())
     hold, resend = tally(held, "hold", facts), tally(resent, "resend", facts)
     broken = [*hold.broken, *resend.broken, *strangers([*held, *resent], facts)]
-    return Report(time.monotonic() - begun, passed, hold, resend, broken)
+    return Report(seconds, hold, resend, broken)
 
 
 def _drained(bundle: Bundle, say: Say, within: float) -> None:
