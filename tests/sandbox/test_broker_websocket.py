@@ -6,7 +6,6 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import aiomqtt
 import httpx
@@ -21,14 +20,10 @@ from sandbox import websocket_bridge
 from sandbox.broker import Broker
 from sandbox.mosquitto import Tls
 from tests.sandbox.mqtt import ACCEPTED, PING, SUBSCRIBED, connect, subscribe
+from tests.sandbox.raw_websocket import UPGRADE, flood, frame, raw, stop_reading
 
 pytestmark = pytest.mark.anyio
 
-UPGRADE = (
-    b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-    b"Sec-WebSocket-Protocol: mqtt\r\n\r\n"
-)
 FLOOD = 64 * 2**20
 
 
@@ -73,38 +68,6 @@ def websocket(
 ) -> contextlib.AbstractAsyncContextManager[ClientConnection]:
     url = f"ws://127.0.0.1:{broker.ports.ws}{path}"
     return open_websocket(url, subprotocols=[Subprotocol(subprotocol)], proxy=None, max_queue=1)
-
-
-@contextlib.asynccontextmanager
-async def raw(
-    broker: Broker, transport: str = "ws", trust: ssl.SSLContext | None = None
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Open a WebSocket whose frames the test writes itself."""
-    port = getattr(broker.ports, transport)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
-    try:
-        writer.write(UPGRADE)
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
-        yield reader, writer
-    finally:
-        writer.transport.abort()
-
-
-def stop_reading(writer: asyncio.StreamWriter) -> None:
-    cast("asyncio.Transport", writer.transport).pause_reading()
-
-
-async def flood(writer: asyncio.StreamWriter, data: bytes, total: int) -> None:
-    """Send `data` over and over, `total` bytes of it; ConnectionError when that is not suffered."""
-    for _ in range(total // len(data)):
-        writer.write(data)
-        await writer.drain()
-
-
-def frame(first: int, data: bytes, mask: int = 0x80) -> bytes:
-    """Return a frame, masked with zeros, as devices must mask theirs unless `mask` is 0."""
-    length = bytes([mask | len(data)]) if len(data) < 126 else bytes([mask | 126]) + len(data).to_bytes(2)
-    return bytes([first]) + length + (bytes(4) if mask else b"") + data
 
 
 async def answer(device: ClientConnection, expected: bytes) -> None:
