@@ -60,7 +60,8 @@ def _operation(operation: Operation, examples: dict[str, Any]) -> dict[str, Any]
 def _parameters(operation: Operation) -> list[str]:
     """Return the components that describe the operation's parameters."""
     names = [*_NAMES.findall(operation.path), *operation.query]
-    return [*names, "idempotencyKey"] if "dryRun" in names else names
+    takes_id = "dryRun" in names or operation.body == "Broadcast"
+    return [*names, "idempotencyKey"] if takes_id else names
 
 
 def _answer(operation: Operation, status: int, examples: dict[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def _sends() -> Iterator[Operation]:
             path="/topics/{topicID}/push/messages",
             function="topic_push",
             summary="Send to the subscribers of {scope} topic (Push to User)",
+            query=("dryRun", "confirm"),
         )
     )
 

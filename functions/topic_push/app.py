@@ -6,7 +6,7 @@ kii = runtime.kii_client()
 pushes = delivery.from_environment()
 
 
-@http.api_taking("dryRun")
+@http.api_taking("dryRun", "confirm")
 def handler(event: http.Event) -> http.Answer:
     """Send the push; answer 201 with `pushMessageID` and the push's `id`, or a problem."""
     return push_api.push(event, pushes, kii)

@@ -52,6 +52,7 @@ export class SendForm {
   _draw() {
     const chosen = [this._chosen("to"), this._chosen("form")];
     for (const part of this._form.querySelectorAll("[data-for]")) part.hidden = !chosen.includes(part.dataset.for);
+    byId("send-confirm-field").hidden = !this._isToEverybody();
     byId("send-path").textContent = this._path();
     for (const field of this._form.querySelectorAll("[aria-invalid]")) mark(field, byId(errorOf(field)), "");
   }
@@ -66,12 +67,18 @@ export class SendForm {
     this._draw();
   }
 
+  /** The bundle wants a confirm for a topic of the app's. */
+  _isToEverybody() {
+    return this._chosen("to") === "topic" && byId("send-scope").value === "";
+  }
+
   _path() {
     if (this._chosen("to") === "user") return `/users/${user(byId("send-user").value)}/push/messages`;
     const scope = byId("send-scope").value;
     const id = byId("send-scope-id").value;
     const prefix = scope ? `/${scope}/${scope === "users" ? user(id) : segment(id)}` : "";
-    return `${prefix}/topics/${segment(byId("send-topic").value)}/push/messages`;
+    const confirm = this._isToEverybody() && byId("send-confirm").checked ? "?confirm=true" : "";
+    return `${prefix}/topics/${segment(byId("send-topic").value)}/push/messages${confirm}`;
   }
 
   /** Mark what is missing or malformed and go there; return whether all is well. */
@@ -81,6 +88,11 @@ export class SendForm {
       if (field.closest("[hidden]") || field.value.trim()) continue;
       mark(field, byId(errorOf(field)), byId(errorOf(field)).textContent);
       wrong.push(field);
+    }
+    const confirm = byId("send-confirm");
+    if (this._isToEverybody() && !confirm.checked) {
+      mark(confirm, byId(errorOf(confirm)), byId(errorOf(confirm)).textContent);
+      wrong.push(confirm);
     }
     if (this._chosen("form") === "json") {
       try {

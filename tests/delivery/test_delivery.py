@@ -88,6 +88,18 @@ def test_a_topic_push_goes_to_its_topic(kii: Kii, pushes: Delivery) -> None:
     assert asked == ["/api/apps/app/groups/team/topics/news/push/messages"]
 
 
+def test_a_push_to_everybody_needs_a_confirm_and_may_get_it_under_its_id(
+    kii: Kii, pushes: Delivery, ledger: Ledger
+) -> None:
+    with pytest.raises(InvalidRequest, match="confirm: must be true"):
+        pushes.deliver(push(target={"topic": "news"}))
+    found = ledger.find("p-1")
+    assert found
+    assert found.outcome == Outcome.REJECTED
+    assert not kii.sent
+    assert pushes.deliver(push(target={"topic": "news"}, confirm=True)) == Receipt("m-1")
+
+
 def test_a_push_past_its_time_is_dropped_and_recorded(kii: Kii, pushes: Delivery, ledger: Ledger) -> None:
     with pytest.raises(Expired, match="2020-01-01T00:00:00"):
         pushes.deliver(push(notAfter="2020-01-01T00:00:00Z"))

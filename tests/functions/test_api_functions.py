@@ -55,6 +55,8 @@ def test_topic_push_reaches_the_subscribers_device_in_every_scope(
 ) -> None:
     sandbox.subscribe(scope, "news", device.user_id)
     event = {**example_event("topic_push"), "pathParameters": {"topicID": "news", **SCOPES[scope]}}
+    if not scope:
+        event["multiValueQueryStringParameters"] = {"confirm": ["true"]}
 
     answer = run("topic_push").invoke(event)
 

@@ -183,7 +183,7 @@ def test_a_dry_run_sends_nothing_and_a_send_after_it_does(
     ("method", "path", "body", "status", "error_code"),
     [
         ("POST", "/users/LOGIN_NAME:nobody/push/messages", MESSAGE, 404, "USER_NOT_FOUND"),
-        ("POST", "/topics/none/push/messages", MESSAGE, 404, "TOPIC_NOT_FOUND"),
+        ("POST", "/things/VENDOR_THING_ID:lamp/topics/none/push/messages", MESSAGE, 404, "TOPIC_NOT_FOUND"),
         ("POST", "/groups/none/topics/none/push/messages", MESSAGE, 404, "GROUP_NOT_FOUND"),
         ("POST", "/things/none/buckets/readings/objects", READING, 404, "THING_NOT_FOUND"),
         ("DELETE", "/buckets/readings/objects/none", None, 404, None),

@@ -73,7 +73,7 @@ def test_a_topic_from_its_making_to_its_end(run: Run, device: "Device", scope: t
     assert out("topics", "list").split() == ["offers"]
     out("subscriptions", "add", "topic:offers", BOB)
     assert out("subscriptions", "check", "topic:offers", BOB) == f"{BOB} is subscribed to topic:offers.\n"
-    out("send", "-", "--to", "topic:offers", message=mqtt(scope="".join(scope)))
+    out("send", "-", "--to", "topic:offers", "--confirm", message=mqtt(scope="".join(scope)))
     assert device.wait_for(scope="".join(scope))
     out("subscriptions", "remove", "topic:offers", BOB)
     assert run("subscriptions", "check", "topic:offers", BOB, *scope).returncode == 1
@@ -107,7 +107,7 @@ def test_devices_are_listed_without_their_tokens(run: Run, device: "Device") -> 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("send", "-", "--to", "topic:nothing"), 1, "TOPIC_NOT_FOUND"),
+        (("send", "-", "--to", "topic:nothing", "--confirm"), 1, "TOPIC_NOT_FOUND"),
         (("send", "-", "--to", "user:LOGIN_NAME:nobody"), 1, "Name a user by ID"),
         (("topics", "list", "--group", "none"), 1, "Name a group by its ID."),
         (("subscriptions", "check", "topic:nothing", BOB), 1, "TOPIC_NOT_FOUND"),

@@ -44,10 +44,34 @@ def test_https_to_a_topic_in_every_scope(
 ) -> None:
     sandbox.subscribe(scope, "news", device.user_id)
 
-    answer = doors.post(f"{scope}/topics/news/push/messages", message(scope=scope))
+    confirm = "" if scope else "?confirm=true"
+    answer = doors.post(f"{scope}/topics/news/push/messages{confirm}", message(scope=scope))
 
     assert answer.status_code == 201
     assert device.wait_for(scope=scope)
+
+
+def test_a_topic_of_the_apps_needs_a_confirm_at_every_door(
+    stack: "LocalStack", doors: "Doors", device: "Device", sandbox: "Sandbox"
+) -> None:
+    sandbox.subscribe("", "news", device.user_id)
+    path, headers = "/topics/news/push/messages", {"Idempotency-Key": "everybody"}
+
+    tried = doors.post(f"{path}?dryRun=true", message(to="all"))
+    refused = doors.post(path, message(to="all"), **headers)
+    doors.enqueue(json.dumps({"target": {"topic": "news"}, "message": message(to="all")}))
+    [letter] = dead_letters(stack, count=1)
+
+    assert tried.status_code == 200
+    assert refused.status_code == 400
+    assert [error["field"] for error in refused.json()["errors"]] == ["confirm"]
+    assert letter["MessageAttributes"]["field"]["StringValue"] == "confirm"
+    assert sandbox.deliveries() == []
+
+    confirmed = doors.post(path, {"message": message(to="all"), "confirm": True}, **headers)
+
+    assert confirmed.status_code == 201
+    assert device.wait_for(to="all")
 
 
 def test_queue(doors: "Doors", device: "Device") -> None:

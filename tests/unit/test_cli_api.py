@@ -47,7 +47,6 @@ def problem(
             "/users/EMAIL:b%25c%40example.com",
             {"user": "EMAIL:b%c@example.com"},
         ),
-        ("--to topic:news", "/topics/news", {"topic": "news"}),
         ("--to topic:news --group g-1", "/groups/g-1/topics/news", {"topic": "news", "group": "g-1"}),
         ("--to topic:news --user u-1", "/users/u-1/topics/news", {"topic": "news", "user": "u-1"}),
         ("--to topic:news --thing t-1", "/things/t-1/topics/news", {"topic": "news", "thing": "t-1"}),
@@ -65,8 +64,22 @@ def test_a_message_is_sent_to_whom_the_options_name(
     assert json.loads(asked.content) == {"target": target, "message": MESSAGE}
 
 
+def test_what_goes_to_everybody_is_sent_when_it_is_confirmed(shell: Shell, file: Path) -> None:
+    shell.answers = [httpx.Response(201, json=SENT)]
+    refused = shell.run("send", file, "--to", "topic:news")
+    assert (refused.status, shell.asked) == (1, [])
+    assert refused.err.splitlines() == [
+        "error: This goes to all subscribers of a topic in the app's scope.",
+        "If so, add --confirm.",
+    ]
+    assert shell.run("send", file, "--to", "topic:news", "--confirm").status == 0
+    [asked] = shell.asked
+    assert str(asked.url) == f"{URL}/topics/news/push/messages"
+    assert json.loads(asked.content) == {"target": {"topic": "news"}, "message": MESSAGE, "confirm": True}
+
+
 def test_a_request_is_sent_as_it_stands(shell: Shell, file: Path) -> None:
-    request = {"id": "order-42", "target": {"topic": "news"}, "message": MESSAGE, "onUnknown": "resend"}
+    request = {"id": "order-42", "target": {"topic": "news"}, "message": MESSAGE, "confirm": True}
     file.write_text(json.dumps(request))
     shell.answers = [httpx.Response(201, json=SENT)]
     assert shell.run("send", file).status == 0

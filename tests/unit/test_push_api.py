@@ -40,11 +40,12 @@ def event(
     body: Any = None, *, method: str = "POST", key: str | None = None, query: str | None = None, **path: str
 ) -> dict[str, Any]:
     headers = {"Content-Type": "application/json"}
+    name, _, value = (query or "").partition("=")
     return {
         "httpMethod": method,
         "resource": "/users/{userID}/push/messages",
         "headers": headers if key is None else {**headers, "Idempotency-Key": key},
-        "multiValueQueryStringParameters": {"dryRun": [query]} if query else None,
+        "multiValueQueryStringParameters": {name: [value]} if query else None,
         "pathParameters": path,
         "body": None if body is None else json.dumps(body),
     }
@@ -73,6 +74,15 @@ def test_a_message_goes_to_what_the_path_names(path: dict[str, str], target: obj
     assert answer["statusCode"] == 201
     assert json.loads(answer["body"]) == {"pushMessageID": "m-1", "id": "order-42"}
     assert "Idempotent-Replayed" not in answer["headers"]
+
+
+@pytest.mark.parametrize("query", ["confirm=true", "confirm=false", None])
+def test_a_confirm_stands_in_the_query_or_in_the_push_request(query: str | None) -> None:
+    _, kiis_own = made(event(MESSAGE, query=query, topicID="news"))
+    _, request = made(event({"message": MESSAGE, "confirm": True}, query=query, topicID="news"))
+
+    assert kiis_own.lacks_confirm == (query != "confirm=true")
+    assert not request.lacks_confirm
 
 
 @pytest.mark.parametrize(
@@ -198,7 +208,7 @@ def test_a_dry_run_sends_counts_and_logs_no_push(log_lines: "LogLines") -> None:
     kii.gives(ok({"userID": "u-1"}), ok({"installations": []}))
 
     answer = push_api.push(
-        event(MESSAGE, key="k", query="true", userID="LOGIN_NAME:bob"), pushes, kii.client()
+        event(MESSAGE, key="k", query="dryRun=true", userID="LOGIN_NAME:bob"), pushes, kii.client()
     )
 
     assert answer["statusCode"] == 200

@@ -55,6 +55,20 @@ def test_what_is_left_out_has_the_defaults_of_the_contract() -> None:
     assert push.broadcast is None
 
 
+@pytest.mark.parametrize(
+    ("fields", "lacking"),
+    [
+        ({"target": {"topic": "news"}}, {"confirm"}),
+        ({"target": {"topic": "news"}, "confirm": False}, {"confirm"}),
+        ({"target": {"topic": "news"}, "confirm": True}, set()),
+        ({"target": {"topic": "news", "group": "team"}}, set()),
+        ({"target": {"user": "u-1"}}, set()),
+    ],
+)
+def test_a_topic_of_the_apps_wants_a_confirm(fields: dict[str, Any], lacking: set[str]) -> None:
+    assert read(**fields).lacks_confirm == bool(lacking)
+
+
 def test_a_push_of_a_broadcast_names_it() -> None:
     assert read(broadcast="sale-1").broadcast == "sale-1"
 
@@ -93,6 +107,7 @@ def test_each_target_is_its_feature_and_scope(target: dict[str, str], expected: 
         ({"notAfter": "2026-12-01T09:00:00"}, "notAfter", "timezone"),
         ({"onUnknown": "shrug"}, "onUnknown", "possible values"),
         ({"onUnknown": True}, "onUnknown", "Expected `str`"),
+        ({"confirm": "true"}, "confirm", "Expected `bool`"),
         ({"target": {}}, "target", "must name a user"),
         ({"target": {"group": "team"}}, "target", "must name a user"),
         ({"target": {"user": "a", "group": "b"}}, "target", "must name a user"),

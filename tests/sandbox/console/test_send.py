@@ -94,13 +94,17 @@ def test_a_push_to_a_topic_in_every_scope(
     page.get_by_label("A topic").check()
     page.get_by_label("Topic ID").fill("news")
     page.get_by_label("Scope").select_option(scope)
+    confirm = page.get_by_label("Yes, to everybody who is subscribed")
     if identifier:
         expect(page.locator("#send-scope-id")).to_have_value(identifier)
+        expect(confirm).to_be_hidden()
+    else:
+        confirm.check()
     for network in ("FCM", "APNs", "MQTT"):
         page.get_by_label(network).uncheck()
     sent(console)
     ((path, body),) = door.taken
-    assert path == f"/v1{prefix}/topics/news/push/messages"
+    assert path == f"/v1{prefix}/topics/news/push/messages{'' if prefix else '?confirm=true'}"
     assert "networks" not in json.loads(body)
 
 
@@ -130,6 +134,13 @@ def test_what_is_missing_or_malformed_is_marked_and_not_sent(console: Console, d
     expect(page.get_by_text("This is not JSON")).to_be_visible()
     page.get_by_label("Topic ID").fill("news")
     expect(page.get_by_text("Name the topic.")).to_be_hidden()
+    page.get_by_label("Kii's message, or a push request").fill("{}")
+    page.get_by_role("button", name="Send", exact=True).click()
+    confirm = page.get_by_label("Yes, to everybody who is subscribed")
+    expect(confirm).to_be_focused()
+    expect(page.get_by_text("An app topic reaches all of its subscribers")).to_be_visible()
+    confirm.check()
+    expect(page.get_by_text("An app topic reaches all of its subscribers")).to_be_hidden()
     assert door.taken == []
 
 

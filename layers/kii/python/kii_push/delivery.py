@@ -2,7 +2,7 @@
 
 from kii_push import gate, ledger, observability, preflight, runtime, stop
 from kii_push.client import KiiClient
-from kii_push.errors import Expired, LedgerError, PushError
+from kii_push.errors import Expired, InvalidRequest, LedgerError, PushError, Violation
 from kii_push.gate import Gate
 from kii_push.ledger import Claim, Ledger, Receipt
 from kii_push.message import Message
@@ -23,8 +23,9 @@ class Delivery:
     def deliver(self, request: PushRequest) -> Receipt:
         """Send the push unless it was sent before; return its receipt.
 
-        Raises the PushError whose `outcome` is the push's end: InvalidRequest for a broken rule and Expired
-        before Kii is asked, what Ledger.claim and Gate.send raise, and what KiiClient raises.
+        Raises the PushError whose `outcome` is the push's end: InvalidRequest for a broken rule or a missing
+        `confirm` and Expired before Kii is asked, what Ledger.claim and Gate.send raise, and what KiiClient
+        raises.
         """
         claim = self._ledger.claim(request)
         if isinstance(claim, Receipt):
@@ -42,6 +43,9 @@ class Delivery:
             raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
         if request.broadcast:
             self._stop.check(request.broadcast)
+        if request.lacks_confirm:
+            reason = "must be true: this goes to all subscribers of an app-wide topic"
+            raise InvalidRequest(Violation("confirm", reason))
         kii, target = self._kii, request.target
         message = preflight.checked(request.message, target, kii.app_id)
         if isinstance(target, BucketTarget):

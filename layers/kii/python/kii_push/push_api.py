@@ -50,7 +50,10 @@ def _idempotency_key(event: Event) -> str | None:
 
 
 def _request(event: Event, key: str | None) -> PushRequest:
-    """Return the push request. Its ID is `key`, else the body's, else a new one."""
+    """Return the push request. Its ID is `key`, else the body's, else a new one.
+
+    `confirm=true` in the query is the same as in a push request: Kii's own body has no place for it.
+    """
     target = route.target(event)
     value = (
         _object_change(event, target) if "bucket" in target else request.merged(http.json_body(event), target)
@@ -59,6 +62,8 @@ def _request(event: Event, key: str | None) -> PushRequest:
         if value.get("id", key) != key:
             raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))
         value["id"] = key
+    if route.flag(event, "confirm"):
+        value["confirm"] = True
     return request.from_json(value, default_id=str(uuid.uuid4()))
 
 

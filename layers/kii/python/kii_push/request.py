@@ -37,8 +37,8 @@ class RequestShape(Struct, forbid_unknown_fields=True, rename=message_shape.wire
     """The push request as it stands in JSON.
 
     `message` is Kii's body or the short form. A bucket's request has `object`, `objectID` and `operation`
-    instead, by default `create`, or `replace` if it has an `objectID`. `broadcast` is the ID of the broadcast
-    that the push is part of; the fan-out sets it.
+    instead, by default `create`, or `replace` if it has an `objectID`. `confirm` must be true for a topic in
+    the app's scope. `broadcast` is the ID of the broadcast that the push is part of; the fan-out sets it.
     """
 
     target: TargetShape
@@ -49,6 +49,7 @@ class RequestShape(Struct, forbid_unknown_fields=True, rename=message_shape.wire
     id: str | UnsetType = UNSET
     not_after: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
     on_unknown: OnUnknown = "hold"
+    confirm: bool = False
     broadcast: str | UnsetType = UNSET
 
 
@@ -96,11 +97,17 @@ class PushRequest:
     message: Message
     not_after: datetime | None = None
     on_unknown: OnUnknown = "hold"
+    confirm: bool = False
     broadcast: str | None = None
 
     def expired(self, now: datetime | None = None) -> bool:
         """Say whether `notAfter` has passed."""
         return self.not_after is not None and (now or datetime.now(UTC)) > self.not_after
+
+    @property
+    def lacks_confirm(self) -> bool:
+        """Say whether it goes to all subscribers of an app-wide topic without a `confirm`."""
+        return isinstance(self.target, TopicTarget) and self.target.scope == APP and not self.confirm
 
 
 def parse(text: str, *, default_id: str) -> PushRequest:
@@ -121,6 +128,7 @@ def from_json(value: Any, *, default_id: str) -> PushRequest:
         message=message,
         not_after=None if shape.not_after is UNSET else shape.not_after,
         on_unknown=shape.on_unknown,
+        confirm=shape.confirm,
         broadcast=None if shape.broadcast is UNSET else shape.broadcast,
     )
 

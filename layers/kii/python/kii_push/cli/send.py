@@ -39,6 +39,9 @@ def send(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, ask Kii for the target, and send nothing.")
     ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Yes, to all subscribers of a topic in the app's scope.")
+    ] = False,
     id: Annotated[  # noqa: A002 (the push request's own name for it)
         str | None, typer.Option(metavar="ID", help="Under one ID a push is sent only once.")
     ] = None,
@@ -50,7 +53,11 @@ def send(
     Where nobody can tell whether it was sent, it says how to run it again without sending it twice.
     """
     value = files.push_request(file, files.target(to, {"group": group, "user": user, "thing": thing}))
+    if confirm:
+        value = {**value, "confirm": True}
     push = request.from_json(value, default_id=str(uuid4()))
+    if push.lacks_confirm and not dry_run:
+        raise Failure("This goes to all subscribers of a topic in the app's scope.", "If so, add --confirm.")
     with Api(url, region) as api:
         if dry_run:
             tried = api.ask(Report, "POST", _path(push.target), query={"dryRun": "true"}, json=value)
