@@ -21,9 +21,10 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=T
     """One fault, for the requests it matches.
 
     `times`: how many requests it still applies to, without end when absent. `probability`: 0 to 1, for each.
-    `delayMs`: wait this long, then go on. `status` (with `body`, any JSON, and `headers`): answer so without
-    acting. `drop`: cut the TCP connection without an answer, `before` or `after` the request took effect.
-    `after`: let the request act first; `delayMs` and `status` then apply to its answer.
+    `delayMs`: wait this long, then go on; a caller who hangs up meanwhile is not served. `status` (with
+    `body`, any JSON, and `headers`): answer so without acting. `drop`: cut the TCP connection without an
+    answer, `before` or `after` the request took effect. `after`: let the request act first; `delayMs` and
+    `status` then apply to its answer.
     """
 
     match: Match = msgspec.field(default_factory=Match)

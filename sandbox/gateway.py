@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
@@ -21,6 +22,7 @@ from sandbox.faults import Rule
 from sandbox.operation import Answer, Call, Handler, execute
 
 MAX_BODY = 1_048_576  # bytes: above anything Kii takes
+OVERRIDES = ("PUT", "PATCH", "DELETE")  # what a POST can say it is, by `X-HTTP-Method-Override`
 DROP = "sandbox.drop"  # the ASGI extension by which the server offers to cut a connection
 
 _log = logging.getLogger(__name__)
@@ -120,8 +122,9 @@ class Gateway:
         """Answer one request, as the fault rules will have it."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         method = scope["method"]
-        if method == "POST" and "x-http-method-override" in headers:
-            method = scope["method"] = headers["x-http-method-override"].upper()
+        override = headers.get("x-http-method-override", "").upper()
+        if method == "POST" and override in OVERRIDES:
+            method = override
         entry = self._sandbox.requests.add(self._sandbox.clock.now_ms(), method, scope["path"])
 
         async def recording(message: Message) -> None:
@@ -133,6 +136,7 @@ class Gateway:
         rule = None if method == "OPTIONS" else self._sandbox.faults.strike(method, scope["path"])
         scope = {
             **scope,
+            "method": method,
             # Kii's JavaScript SDK doubles the slash before the scope of a bucket, and Kii takes it.
             "path": scope["raw_path"].decode("latin-1").removeprefix("/api").replace("//", "/"),
             "state": {"sandbox": self._sandbox, "headers": headers},
@@ -150,6 +154,8 @@ class Gateway:
             await self._router(scope, receive, send)
         except KiiError as error:
             await _respond(scope, send, Answer(error.status, error.body, error.type_name, error.headers))
+        except ClientDisconnect:
+            return  # in mid-request: nothing has been done, and nobody is there to be told
         except Exception:  # noqa: BLE001 (logged; the caller is owed an answer in Kii's shape)
             _log.exception("%s %s failed", scope["method"], scope["path"])
             failure = errors.simple(500, "UNDEFINED_ERROR", "The sandbox failed; its log says how")
@@ -163,7 +169,6 @@ class Gateway:
             await _drop(scope, receive)
             return
         if rule.status is not None and not acts_first:
-            await _body(receive)
             await _respond_fault(rule, send)
             return
         if not acts_first:
@@ -190,23 +195,17 @@ async def _unknown_path(scope: Scope, _receive: Receive, _send: Send) -> None:
 
 
 async def _body(receive: Receive) -> bytes:
-    """Return the request's body. Raises a KiiError when it is over MAX_BODY."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
+    """Return the request's body. Raises INVALID_INPUT_DATA over MAX_BODY, ClientDisconnect on half a body."""
+    parts, size, more = [], 0, True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAX_BODY:
-            raise errors.simple(
-                413,
-                "REQUEST_TOO_LARGE",
-                f"A body has at most {MAX_BODY} bytes",
-                headers={"Connection": "close"},
-            )
+            raise errors.invalid_input({"body": f"must have at most {MAX_BODY} bytes"})
+        more = message.get("more_body", False)
     return b"".join(parts)
 
 

@@ -78,7 +78,7 @@ class Call:
         """Return the body as JSON. Raises INVALID_JSON."""
         try:
             return msgspec.json.decode(self.raw_body)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeError) as error:
             raise errors.invalid_json(str(error)) from error
 
     def json_object(self) -> dict[str, Any]:
@@ -123,8 +123,11 @@ Handler = Callable[[Call], Answer]
 
 async def execute(handler: Handler, call: Call) -> Answer:
     """Run the handler in one transaction, then its effects. Raises KiiError, having written nothing."""
-    with call.store.transaction():
-        answer = handler(call)
+    try:
+        with call.store.transaction():
+            answer = handler(call)
+    except RecursionError as error:  # nothing else is as deep as what a caller can send
+        raise errors.invalid_json("it is nested too deeply") from error
     for effect in call.effects:
         await effect()
     return answer

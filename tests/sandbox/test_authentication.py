@@ -1,6 +1,7 @@
 """Fact sheet 1.2, 1.3 and 9: who is let in, and what every answer looks like."""
 
 import base64
+import json
 import socket
 
 import httpx
@@ -151,11 +152,16 @@ def test_json_that_is_no_object_is_refused(kii: Kii, path: str, body: str) -> No
     assert_error(kii.call("POST", path, content=body), 400, "INVALID_INPUT_DATA")
 
 
-@pytest.mark.parametrize("depth", [500, 5_000, 50_000])
+@pytest.mark.parametrize("depth", [500, 1_500, 5_000, 50_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":[', "]}")])
 @pytest.mark.parametrize("path", ["/buckets/bb/objects", "/users", "/things", "/groups", SEND])
-def test_json_nested_deeply_does_no_harm(kii: Kii, path: str, depth: int) -> None:
-    nested = "[" * depth + "]" * depth
-    body = f'{{"loginName":"u","password":"p","_vendorThingID":"v","_password":"p","name":"n","x":{nested}}}'
+def test_json_nested_deeply_does_no_harm(kii: Kii, path: str, opening: str, closing: str, depth: int) -> None:
+    kii.install("bob")
+    nested = opening * depth + closing * depth
+    message = (
+        f'"gcm":{{"enabled":false}},"apns":{{"enabled":false}},"fcm":{{"enabled":true,"other":{nested}}}'
+    )
+    body = f'{{"loginName":"u","password":"p","_vendorThingID":"v","_password":"p","name":"n",{message}}}'
 
     answer = kii.call("POST", path, content=body)
 
@@ -169,8 +175,33 @@ def test_a_number_without_end_does_no_harm(kii: Kii) -> None:
     assert answer.status_code == 400
 
 
-def test_a_body_without_end_is_cut_off(kii: Kii) -> None:
-    assert_error(kii.call("POST", SEND, content=b" " * 1_100_000), 413, "REQUEST_TOO_LARGE")
+@pytest.mark.parametrize("size", [1_100_000, 10_000_000])
+def test_a_body_that_is_far_too_large(kii: Kii, size: int) -> None:
+    body = json.dumps({**OK, "data": {"a": "x" * size}}).encode()
+
+    for content in (body, iter((body, b""))):
+        answer = kii.call("POST", SEND, content=content)
+        assert_error(answer, 400, "INVALID_INPUT_DATA", "InvalidInputDataException")
+        assert answer.json()["invalidFields"].keys() == {"body"}
+
+
+@pytest.mark.parametrize("sent", [b"", b"half"])
+def test_half_a_request_does_nothing(kii: Kii, sent: bytes) -> None:
+    url, head = httpx.URL(kii.origin), f"PUT /api/apps/{APP}/topics/t HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Authorization: Bearer {kii.token('admin')}\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection((url.host, url.port or 0), timeout=5) as raw:
+        raw.sendall(head.encode() + sent)
+        raw.shutdown(socket.SHUT_WR)
+        assert raw.recv(1000) == b""
+
+    assert kii.call("GET", "/topics").json() == {"topics": []}
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET", "OPTIONS", "ANY"])
+def test_a_post_cannot_pass_for_any_method(kii: Kii, method: str) -> None:
+    answer = kii.call("POST", "/topics", headers={"X-HTTP-Method-Override": method})
+
+    assert_error(answer, 405, "METHOD_NOT_ALLOWED")
 
 
 def test_an_encoded_slash_does_not_split_a_path(kii: Kii) -> None:
