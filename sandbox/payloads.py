@@ -7,8 +7,8 @@ apns          one flat object, short keys, and `aps`: `{"aps": {...}, "to": ...,
 gcm, fcm      the message with the same long keys as text in its data, and the block's other fields under the
               network's own names: `{"data": {...}, "notification": {...}, "collapse_key": ...}`
 
-Where Kii says nothing: a custom key that equals a metadata key gives way to it, since receivers classify by
-the metadata; numbers and booleans in gcm and fcm data are their JSON text; events carry an empty `aps`.
+Where Kii says nothing: a custom key that equals a metadata key or `aps` gives way to it, since receivers
+classify by those; numbers and booleans in gcm and fcm data are their JSON text; events carry an empty `aps`.
 """
 
 import json
@@ -78,6 +78,7 @@ def explicit(message: Mapping[str, Any], network: Network, context: Context) -> 
     block = message.get(network) or {}
     data = {**(message.get("data") or {}), **(block.get("data") or {})}
     if network == "apns":
+        data.pop("aps", None)
         return {"aps": _aps(block)} | data | _renamed(_explicit_metadata(message, context))
     payload = data | _explicit_metadata(message, context)
     if network in ("gcm", "fcm"):

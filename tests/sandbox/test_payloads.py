@@ -252,6 +252,8 @@ def test_custom_keys_give_way_to_kii_s() -> None:
     assert explicit(body, "mqtt", TOPIC)["topic"] == "alerts"
     assert explicit(body, "mqtt", DIRECT)["sender"] == "kept, nobody sent it"
     assert explicit(body, "apns", TOPIC)["to"] == "alerts"
+    forged = body | {"apns": {"enabled": True, "badge": 1, "data": {"aps": "forged"}}}
+    assert explicit(forged, "apns", DIRECT)["aps"] == {"badge": 1}
 
 
 def test_event_with_long_keys() -> None:

@@ -64,6 +64,7 @@ def _payload(message: Mapping[str, Any], network: Network, context: Context) -> 
     added = _added(message, context)
     if network == "apns":
         short = {_KEYS[key]: value for key, value in added.items() if _KEYS[key]}
+        data.pop("aps", None)  # receivers tell APNs by it
         return {"aps": _aps(block), **data, **short}
     data |= added
     if network in {"gcm", "fcm"}:
