@@ -147,8 +147,8 @@ def app(directory: Path, rule_set: RuleSet) -> Iterator[httpx.Client]:
         sandbox(directory, "--seed", SEED, "--policy", f"messageRules={profile}") as origin,
         httpx.Client(base_url=f"{origin}/api/apps/{APP_ID}", trust_env=False) as kii,
     ):
-        login = kii.post("/oauth2/token", json=CLIENT).raise_for_status().json()
-        kii.headers["Authorization"] = f"Bearer {login['access_token']}"
+        login = kii.post("/oauth2/token", json={"grant_type": "client_credentials", **CLIENT})
+        kii.headers["Authorization"] = f"Bearer {login.raise_for_status().json()['access_token']}"
         for context in TO_TOPICS:
             kii.put(f"{context.scope.path}/topics/{TOPIC}").raise_for_status()
         yield kii

@@ -236,7 +236,9 @@ def test_a_seed_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "seed.json"
     file.write_text(json.dumps(seed))
     with sandbox(tmp_path, "--seed", file, "--policy", "topicPageSize=2") as origin, Kii(origin, "a") as kii:
-        own = kii.login(client_id="c", client_secret="s").json()["access_token"]
+        own = kii.login(grant_type="client_credentials", client_id="c", client_secret="s").json()[
+            "access_token"
+        ]
         headers = {"Authorization": f"Bearer {own}"}
         for path, name in (("/users/LOGIN_NAME:u", "userID"), ("/things/VENDOR_THING_ID:v", "_thingID")):
             assert kii.call("GET", path, "nobody", headers=headers).json()[name] in ("u-1", "t-1")

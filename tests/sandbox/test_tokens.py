@@ -7,6 +7,7 @@ import pytest
 
 from tests.sandbox.kii import APP, CLIENT, Kii, assert_error
 
+ADMIN = {"grant_type": "client_credentials", **CLIENT}
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{APP}:any".encode()).decode()}
 KII_HEADERS = {"X-Kii-AppID": APP, "X-Kii-AppKey": "any"}
 
@@ -34,11 +35,9 @@ def test_the_admin_gets_a_token_without_naming_the_grant(
 
 @pytest.mark.parametrize("form", [True, False])
 def test_the_apps_own_endpoint_takes_forms_and_json(kii: Kii, *, form: bool) -> None:
-    fields = {"grant_type": "client_credentials", **CLIENT}
-
     path = f"/api/apps/{APP}/oauth2/token"
     post = kii.http.post
-    answer = post(path, headers=BASIC, data=fields) if form else post(path, headers=BASIC, json=fields)
+    answer = post(path, headers=BASIC, data=ADMIN) if form else post(path, headers=BASIC, json=ADMIN)
 
     assert answer.status_code == 200
     assert answer.json()["access_token"]
@@ -98,8 +97,8 @@ def test_a_thing_logs_in_by_its_vendor_id(kii: Kii) -> None:
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({**CLIENT, "client_secret": "wrong"}, "invalid_client"),
-        ({"client_id": "nobody", "client_secret": "x"}, "invalid_client"),
+        ({**ADMIN, "client_secret": "wrong"}, "invalid_client"),
+        ({**ADMIN, "client_id": "nobody"}, "invalid_client"),
         ({"grant_type": "password", "username": "bob", "password": "wrong"}, "invalid_grant"),
         ({"grant_type": "password", "username": "nobody", "password": "password"}, "invalid_grant"),
         (
@@ -108,7 +107,8 @@ def test_a_thing_logs_in_by_its_vendor_id(kii: Kii) -> None:
         ),
         ({"grant_type": "authorization_code", "code": "c", "redirect_uri": "u"}, "invalid_grant"),
         ({"grant_type": "password", "username": "bob"}, "invalid_request"),
-        ({"grant_type": "client_credentials", "client_id": 1, "client_secret": "x"}, "invalid_request"),
+        ({**ADMIN, "client_id": 1}, "invalid_request"),
+        (CLIENT, "invalid_request"),
         ({"grant_type": "mfa"}, "unsupported_grant_type"),
         ({}, "invalid_request"),
     ],
@@ -151,12 +151,12 @@ def test_a_token_expires_when_asked_to(kii: Kii) -> None:
 
 
 def test_a_far_expiry_is_clamped(kii: Kii) -> None:
-    assert kii.login(**CLIENT, expiresAt=2**53).json()["expires_in"] == 2147483647
+    assert kii.login(**ADMIN, expiresAt=2**53).json()["expires_in"] == 2147483647
 
 
 @pytest.mark.parametrize("expires_at", [0, 1, -1, "soon", 1.5, True, 2**60, 10**400])
 def test_an_expiry_that_is_no_future_time_is_invalid(kii: Kii, expires_at: object) -> None:
-    assert_error(kii.login(**CLIENT, expiresAt=expires_at), 400, "INVALID_INPUT_DATA")
+    assert_error(kii.login(**ADMIN, expiresAt=expires_at), 400, "INVALID_INPUT_DATA")
 
 
 def test_refreshing_ends_the_old_token_and_the_old_refresh_token(kii: Kii) -> None:
