@@ -105,7 +105,8 @@ def delete(call: Call) -> Answer:
 
 def _changed(call: Call) -> Answer:
     if "objectID" in call.params:
-        object_changed(call, "DATA_OBJECT_ACL_MODIFIED")
+        modified_ms = found_object(call).row["modified"]
+        object_changed(call, "DATA_OBJECT_ACL_MODIFIED", modified_ms=modified_ms)
     return Answer(call.sandbox.policy.acl_change_status)
 
 

@@ -41,8 +41,11 @@ def existing_bucket(call: Call) -> Bucket:
     return bucket
 
 
-def made_bucket(call: Call) -> Bucket:
-    """Return the bucket that the path names, made by the caller if need be. Raises UNAUTHORIZED."""
+def made_bucket(call: Call, owner: str | None = None) -> Bucket:
+    """Return the bucket that the path names, made by the caller if need be. Raises UNAUTHORIZED.
+
+    It is made for `owner`, an ACL subject; for the caller when there is none.
+    """
     bucket = found_bucket(call)
     if bucket is not None:
         return bucket
@@ -50,7 +53,7 @@ def made_bucket(call: Call) -> Bucket:
     access.demand(call.store, principal, "CREATE_NEW_BUCKET", key)
     if not BUCKET_ID.fullmatch(bucket_id):
         raise errors.invalid_input({"bucketID": "must be 2 to 64 of A-Z, a-z, 0-9, _ and -"})
-    creator = None if principal.is_admin else principal.subject
+    creator = owner or (None if principal.is_admin else principal.subject)
     call.store.run("INSERT INTO buckets VALUES (?, ?, ?)", key, bucket_id, creator)
     bucket = Bucket(bucket_id, f"{key}/buckets/{bucket_id}")
     access.bucket_defaults(call.store, call.scope, bucket.resource, creator)

@@ -53,11 +53,12 @@ def _invalid(body: dict[str, Any]) -> dict[str, str]:
 
 
 def _owner(call: Call, body: dict[str, Any]) -> str | None:
-    if call.principal.is_admin:
-        return directory.user(call.store, call.app_id, body["owner"])["user_id"] if "owner" in body else None
-    if body.get("owner", call.principal.id) != call.principal.id:
-        raise errors.unauthorized(call.principal)
-    return call.principal.id
+    principal = call.principal
+    if "owner" not in body:
+        return None if principal.is_admin else principal.id
+    owner: str = directory.user(call.store, call.app_id, body["owner"])["user_id"]
+    access.demand_self(principal, f"UserID:{owner}")
+    return owner
 
 
 def _members(call: Call, body: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -35,7 +35,7 @@ def delete(call: Call) -> Answer:
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
     if not call.store.run("DELETE FROM bodies WHERE object = ?", found.resource):
         raise _not_found(found)
-    object_changed(call, "DATA_OBJECT_BODY_DELETED")
+    object_changed(call, "DATA_OBJECT_BODY_DELETED", modified_ms=call.sandbox.clock.now_ms())
     return Answer(204)
 
 

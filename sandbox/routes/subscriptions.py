@@ -18,28 +18,29 @@ class Target(NamedTuple):
     resource: str
 
 
-def _topic(call: Call, *, subscribing: bool) -> Target:
+def _topic(call: Call, subscriber: str | None) -> Target:
     topic = found_topic(call)
-    if subscribing:
+    if subscriber is not None:
         access.demand(call.store, call.principal, "SUBSCRIBE_TO_TOPIC", topic.resource)
     return Target(topic.id, topic.resource)
 
 
-def _bucket(call: Call, *, subscribing: bool) -> Target:
+def _bucket(call: Call, subscriber: str | None) -> Target:
     if call.params["filterID"] != "all":
         raise errors.simple(404, "FILTER_NOT_FOUND", "The filter was not found")
-    makes = subscribing and call.sandbox.policy.bucket_auto_create
-    bucket = made_bucket(call) if makes else found_bucket(call)
+    makes = subscriber is not None and call.sandbox.policy.bucket_auto_create
+    bucket = made_bucket(call, subscriber) if makes else found_bucket(call)
     if bucket is None:
         raise errors.simple(404, "FILTER_NOT_FOUND", "The bucket of the filter was not found")
-    if subscribing:
+    if subscriber is not None:
         access.demand(call.store, call.principal, "QUERY_OBJECTS_IN_BUCKET", bucket.resource)
     return Target(bucket.id, bucket.resource)
 
 
-def _target(call: Call, *, subscribing: bool = False) -> Target:
+def _target(call: Call, subscriber: str | None = None) -> Target:
+    """Return what the path names; `subscriber`, an ACL subject, is about to subscribe to it."""
     find = _topic if "topicID" in call.params else _bucket
-    return find(call, subscribing=subscribing)
+    return find(call, subscriber)
 
 
 def _named(call: Call) -> str:
@@ -72,7 +73,7 @@ def subscribe_self(call: Call) -> Answer:
 
 
 def _subscribe(call: Call, subject: str) -> Answer:
-    target = _target(call, subscribing=True)
+    target = _target(call, subject)
     if not call.store.run("INSERT OR IGNORE INTO subscriptions VALUES (?, ?)", target.resource, subject):
         status = 409 if "topicID" in call.params else call.sandbox.policy.bucket_subscribed_status
         raise errors.subscription_already_exists(call.scope, target.id, subject, status=status)

@@ -155,6 +155,7 @@ def test_what_each_change_pushes(kii: Kii) -> None:
         assert kii.call(method, target, **request).is_success
         assert len(kii.deliveries()) == number
         assert (event(kii)["type"], event(kii)["objectID"]) == (event_type, "thing")
+        assert ("modifiedAt" in event(kii)) == (event_type != "DATA_OBJECT_DELETED")
 
 
 def test_an_event_on_a_real_device(kii: Kii) -> None:

@@ -137,7 +137,9 @@ def test_a_group_of_the_admins(kii: Kii) -> None:
     owned = kii.call("PUT", "/groups/g-2", json={"name": "g", "owner": kii.id("bob")})
     assert owned.status_code == 201
     assert kii.call("GET", "/groups/g-2", "bob").status_code == 200
-    assert_error(kii.call("POST", "/groups", json={"name": "g", "owner": "none"}), 404, "USER_NOT_FOUND")
+    for by in ("admin", "bob"):
+        unknown = kii.call("POST", "/groups", by, json={"name": "g", "owner": "none"})
+        assert_error(unknown, 404, "USER_NOT_FOUND", "UserNotFoundException", field="userID", value="none")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_a_group_of_the_admins(kii: Kii) -> None:
     [
         ("lamp", "/groups", {"name": "g"}, 401),
         ("anonymous", "/groups", {"name": "g"}, 401),
-        ("bob", "/groups", {"name": "g", "owner": "alice"}, 401),
+        ("bob", "/groups", {"name": "g", "owner": "LOGIN_NAME:alice"}, 401),
         ("bob", "/groups", {}, 400),
         ("bob", "/groups", {"name": 1}, 400),
         ("bob", "/groups", {"name": "g", "members": "bob"}, 400),

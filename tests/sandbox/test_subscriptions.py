@@ -97,8 +97,9 @@ def test_a_filter_or_bucket_that_is_not_there(kii: Kii) -> None:
     assert_error(kii.call("GET", f"{BUCKET}/{who}"), 404, "FILTER_NOT_FOUND")
 
 
-def test_the_first_subscriber_makes_the_bucket_his(kii: Kii) -> None:
-    assert kii.call("POST", f"/groups/team{BUCKET}/users", "bob").status_code == 204
+@pytest.mark.parametrize("by", ["bob", "admin"])
+def test_the_first_subscriber_makes_the_bucket_his(kii: Kii, by: str) -> None:
+    assert kii.call("PUT", f"/groups/team{BUCKET}/users/{kii.id('bob')}", by).status_code == 204
 
     creators = kii.call("GET", "/groups/team/buckets/box/acl").json()["DROP_BUCKET_WITH_ALL_CONTENT"]
     assert {"userID": kii.id("bob")} in creators
