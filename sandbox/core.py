@@ -46,7 +46,7 @@ class Sandbox:
         self.requests = RequestLog()
         self.tokens = Tokens(store, self.clock, policy)
         self.devices = Devices(store, broker, self.clock, policy)
-        self.delivery = Delivery(store, broker, self.devices, self.clock, self.hub)
+        self.delivery = Delivery(store, broker, self.devices, self.hub, policy)
         self.bundle_url: str | None = None
         self.ready = False
         self._seed = seed

@@ -11,15 +11,14 @@ import msgspec
 
 from sandbox import payloads
 from sandbox.broker import Broker
-from sandbox.clock import Clock
 from sandbox.devices import Devices
 from sandbox.hub import Hub
 from sandbox.operation import Effect
 from sandbox.payloads import BucketEvent, Context, Network
+from sandbox.policy import Policy
 from sandbox.store import Store
 
 LOG_KEPT = 200_000
-LARGEST_APNS = 2048  # bytes; above, the payload is kept for the device to fetch (policy `largeApns`)
 
 _COLUMNS = "i.installation_id, i.device_type, i.owner, i.development, e.username, e.topic, e.expires"
 _OWNED = f"""
@@ -41,12 +40,15 @@ _NETWORKS_OF_DEVICE: dict[str, tuple[Network, ...]] = {
 }
 
 
+Feature = Literal["direct", "topic", "bucket"]
+
+
 @dataclass(frozen=True, slots=True)
 class _Push:
     """What all deliveries of one push have in common. `at` is in Unix milliseconds."""
 
     app_id: str
-    feature: Literal["direct", "topic", "bucket"]
+    feature: Feature
     at: int
     id: str
 
@@ -54,24 +56,24 @@ class _Push:
 class Delivery:
     """Sends to devices: for real over MQTT, into the log for every network."""
 
-    def __init__(self, store: Store, broker: Broker, devices: Devices, clock: Clock, hub: Hub) -> None:
+    def __init__(self, store: Store, broker: Broker, devices: Devices, hub: Hub, policy: Policy) -> None:
         self._store = store
         self._broker = broker
         self._devices = devices
-        self._clock = clock
         self._hub = hub
+        self._largest_apns = policy.apns_limit_bytes  # above, the device is to fetch it (policy `largeApns`)
 
     def direct(self, message: Mapping[str, Any], context: Context, owner: str) -> tuple[str, list[Effect]]:
         """Send an explicit message to all installations of `owner`, an ACL subject.
 
         Returns the pushMessageID and what is left to do once the log entries are committed.
         """
-        push = self._push(context.app_id, "direct")
+        push = _push(context.app_id, "direct", context.when_ms)
         return push.id, self._explicit(push, message, context, self._store.all(_OWNED, push.app_id, owner))
 
     def to_topic(self, message: Mapping[str, Any], context: Context, topic: str) -> tuple[str, list[Effect]]:
         """Send an explicit message to the installations of all subscribers of `topic`, a resource."""
-        push = self._push(context.app_id, "topic")
+        push = _push(context.app_id, "topic", context.when_ms)
         found = self._store.all(_SUBSCRIBED, push.app_id, topic)
         return push.id, self._explicit(push, message, context, found)
 
@@ -79,10 +81,8 @@ class Delivery:
         """Send an event to the installations of all subscribers of `bucket`, a resource."""
         found = self._store.all(_SUBSCRIBED, event.app_id, bucket)
         targets = [(row, _NETWORKS_OF_DEVICE[row["device_type"]][0]) for row in found]
-        return self._carry(self._push(event.app_id, "bucket"), targets, partial(payloads.event, event))
-
-    def _push(self, app_id: str, feature: Literal["direct", "topic", "bucket"]) -> _Push:
-        return _Push(app_id, feature, self._clock.now_ms(), uuid.uuid4().hex)
+        push = _push(event.app_id, "bucket", event.when_ms)
+        return self._carry(push, targets, partial(payloads.event, event))
 
     def _explicit(
         self, push: _Push, message: Mapping[str, Any], context: Context, found: list[sqlite3.Row]
@@ -110,7 +110,7 @@ class Delivery:
             if network not in built:
                 built[network] = payloads.encode(build(network))
             payload = built[network]
-            if network == "apns" and len(payload) > LARGEST_APNS and row["owner"].startswith("UserID:"):
+            if network == "apns" and len(payload) > self._largest_apns and row["owner"].startswith("UserID:"):
                 payload = self._kept(push.app_id, row["owner"], payload)
             seq = self._log(push, row, payload)
             if row["topic"] is not None:
@@ -170,6 +170,10 @@ def owner_fields(subject: str) -> dict[str, str]:
     """Return an owner as installations name it: `{"userID": ...}` or `{"thingID": ...}`."""
     kind, _, owner = subject.partition(":")
     return {"userID" if kind == "UserID" else "thingID": owner}
+
+
+def _push(app_id: str, feature: Feature, at: int) -> _Push:
+    return _Push(app_id, feature, at, uuid.uuid4().hex)
 
 
 def _network(message: Mapping[str, Any], device_type: str) -> Network | None:

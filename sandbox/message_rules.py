@@ -55,13 +55,13 @@ def check(
     profile: Profile = "new",
     direct: bool = False,
     context: Context | None = None,
-    without: frozenset[str] = frozenset(),
+    apns_limit: int | None = 2048,
 ) -> dict[str, str]:
     """Return Kii's `invalidFields`, {field path: reason}, for a decoded JSON body: empty when Kii accepts it.
 
     `direct` picks the Direct Push page, on which `profile` has no bearing; else `profile` picks the newer or
-    the older topic page. Sizes depend on the metadata fields, so they are checked when `context` is given,
-    `without` those named.
+    the older topic page. Sizes depend on the metadata fields, so they are checked when `context` is given;
+    `apns_limit` is APNs's in bytes, None for none.
     """
     if not isinstance(body, dict):
         return {"body": "must be a JSON object"}
@@ -74,7 +74,7 @@ def check(
             for field, reason in rule.test(body):
                 faults.setdefault(field, reason)
     if not faults and context is not None:
-        faults.update(_size_faults(body, page, context, without))
+        faults.update(_size_faults(body, page, context, apns_limit))
     return faults
 
 
@@ -184,7 +184,7 @@ RULES = (
 
 
 class Size(NamedTuple):
-    """A rule on the bytes of the payload that a network carries while it is enabled."""
+    """A rule on the bytes of the payload that a network carries while it is enabled (`apns_limit` wins)."""
 
     name: str
     pages: tuple[Page, ...]
@@ -200,12 +200,13 @@ SIZES = (
 )
 
 
-def _size_faults(body: Message, page: Page, context: Context, without: frozenset[str]) -> Iterator[Fault]:
+def _size_faults(body: Message, page: Page, context: Context, apns_limit: int | None) -> Iterator[Fault]:
     for rule in SIZES:
-        if page in rule.pages and rule.name not in without and _enabled(body, rule.network):
+        limit = apns_limit if rule.network == "apns" else rule.limit
+        if page in rule.pages and limit is not None and _enabled(body, rule.network):
             size = len(encode(explicit(body, rule.network, context)))
-            if size > rule.limit:
-                yield rule.network, f"payload is {size} bytes, at most {rule.limit} are allowed"
+            if size > limit:
+                yield rule.network, f"payload is {size} bytes, at most {limit} are allowed"
 
 
 def _enabled(body: Message, network: Network) -> bool:

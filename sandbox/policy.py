@@ -34,6 +34,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     non_expiring_expires_in: Literal[2147483647, 9223372036854775] = NON_EXPIRING
     max_login_attempts: Count = 0
     login_lock_period_seconds: Positive = 300
+    apns_limit_bytes: Literal[2048, 4096] = 2048
     large_apns: Literal["reject", "store"] = "reject"
     foreign_token_status: Literal[401, 403] = 401
 
@@ -55,7 +56,8 @@ HELP = {
     "nonExpiringExpiresIn": "expires_in without expiresAt: 2147483647 (documents) or 9223372036854775 (SDKs)",
     "maxLoginAttempts": "wrong passwords in a row that lock a login; 0: never",
     "loginLockPeriodSeconds": "how long a login stays locked",
-    "largeApns": "an APNs payload above 2048 bytes: `reject` the message (rule k), or `store` the payload"
+    "apnsLimitBytes": "the largest APNs payload: 2048 (reference) or 4096 (guide)",
+    "largeApns": "a larger APNs payload: `reject` the message (rule k), or `store` the payload"
     " and have the device fetch it by the payloadID it gets instead",
     "foreignTokenStatus": "a token of another app: 401 UNAUTHORIZED or 403 WRONG_TOKEN",
 }

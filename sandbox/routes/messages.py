@@ -57,7 +57,7 @@ def _checked(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
         profile=policy.message_rules,
         direct=direct,
         context=context,
-        without=frozenset({"k"}) if policy.large_apns == "store" else frozenset(),
+        apns_limit=policy.apns_limit_bytes if policy.large_apns == "reject" else None,
     )
     if invalid:
         raise errors.invalid_input(invalid)

@@ -12,6 +12,7 @@ SWITCHED = {
     "bucketAutoCreate": "false",
     "bucketSubscribedStatus": "404",
     "anonymousInTopicAcl": "accept",
+    "apnsLimitBytes": "4096",
     "aclChangeStatus": "200",
     "installationDeleteStatus": "200",
     "reinstall": "conflict",
@@ -70,8 +71,18 @@ def test_installations(kii: Kii) -> None:
     assert kii.call("POST", "/installations", "bob", json={"deviceType": "MQTT"}).status_code == 200
 
 
+def test_the_guides_limit_on_apns_payloads(kii: Kii) -> None:
+    kii.install("bob", "IOS")
+    flags = {"gcm": {"enabled": False}, "apns": {"enabled": True}}
+
+    for size, status in ((4096, 201), (4097, 400)):
+        body = {"data": {"a": "x" * (size - len('{"aps":{},"a":""}'))}, **flags}
+        assert kii.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=body).status_code == status
+    assert [each["payload"].keys() for each in kii.deliveries()] == [{"aps", "a"}]
+
+
 def test_tokens(kii: Kii) -> None:
-    body = kii.login(**CLIENT).json()
+    body = kii.login(grant_type="client_credentials", **CLIENT).json()
 
     assert body["expires_in"] == 9223372036854775
     assert "refresh_token" not in body
@@ -114,7 +125,8 @@ def test_a_token_of_another_app_as_a_wrong_one(tmp_path_factory: pytest.TempPath
     )
     seed.write_text(f'{{"apps":[{apps}],"policy":{{"foreignTokenStatus":403}}}}')
     with sandbox(folder, "--seed", seed) as origin, Kii(origin) as kii:
-        token = kii.login(client_id=f"{APP}c", client_secret="s").json()["access_token"]
+        client = {"client_id": f"{APP}c", "client_secret": "s"}
+        token = kii.login(grant_type="client_credentials", **client).json()["access_token"]
         answer = kii.http.get("/api/apps/other/topics", headers={"Authorization": f"Bearer {token}"})
 
     assert_error(answer, 403, "WRONG_TOKEN", appID="other", accessToken=token)
