@@ -50,7 +50,7 @@ def _listen(port: int) -> socket.socket:
     try:
         listener.bind((HOST, port))
     except OSError as error:
-        raise OSError(f"port {port} is taken: choose another with --port") from error
+        raise OSError(f"port {port}: {error.strerror}; choose another with --port") from error
     return listener
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -65,6 +66,7 @@ def application(sandbox: Sandbox) -> ASGIApp:
         Route("/_sandbox/send", calls.send, methods=["POST"]),
     ]
     handlers: Any = {
+        HTTPException: _http_error,
         bundle.BundleError: _bundle_error,
         msgspec.MsgspecError: _bad_body,
         UnicodeError: _bad_body,
@@ -82,6 +84,12 @@ async def _page(_request: Request) -> Response:
 
 async def _bad_body(_request: Request, error: Exception) -> Response:
     return _json({"error": f"the body is not valid: {error}"}, 400)
+
+
+async def _http_error(_request: Request, error: HTTPException) -> Response:
+    answer = _json({"error": error.detail}, error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _bundle_error(_request: Request, error: Exception) -> Response:
@@ -203,5 +211,10 @@ class _Calls:
 
 
 def _number(request: Request, name: str, absent: int) -> int:
-    text = request.query_params.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else absent  # noqa: PLR2004 (SQLite's integers)
+    """Return a parameter of the query. Raises HTTPException, as 400, when it is no number of SQLite's."""
+    text = request.query_params.get(name)
+    if text is None:
+        return absent
+    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 (digits of 2**63)
+        raise HTTPException(400, f"{name} must be a number, 0 or more")
+    return int(text)

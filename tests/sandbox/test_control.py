@@ -59,6 +59,22 @@ def test_deliveries_are_numbered_and_filtered(kii: Kii) -> None:
     assert kii.deliveries(installationID="none") == []
 
 
+@pytest.mark.parametrize(
+    "path", ["deliveries?after=", "deliveries?last=-1", "requests?after=x", "requests?after=1e3"]
+)
+def test_a_place_in_a_list_that_cannot_be(kii: Kii, path: str) -> None:
+    answer = kii.http.get(f"/_sandbox/{path}")
+
+    assert answer.status_code == 400
+    assert "must be a number" in answer.json()["error"]
+
+
+def test_a_control_call_that_there_is_not(kii: Kii) -> None:
+    assert kii.http.get("/_sandbox/nothing").json() == {"error": "Not Found"}
+    wrong = kii.http.post("/_sandbox/health")
+    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET, HEAD")
+
+
 def test_requests_are_listed_without_their_secrets(kii: Kii) -> None:
     kii.reset()
     kii.login(grant_type="password", username="bob", password="password")
