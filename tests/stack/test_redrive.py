@@ -1,6 +1,9 @@
 """Dead letters of the deployed bundle: listed by cause, put back by cause, each once."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,6 +13,7 @@ import httpx
 import pytest
 
 from local.deploy import aws_session
+from local.settings import ROOT
 from tests.stack.test_doors import message, to_bob
 from tests.support import wait_until
 
@@ -149,6 +153,37 @@ def test_what_is_too_late_by_now_is_dropped(
     assert (done["put_back"], done["dropped"]) == (0, 1)
     letters(redrive)
     assert device.received == []
+
+
+def test_the_command_lists_and_puts_back(
+    stack: "LocalStack", doors: "Doors", device: "Device", sandbox: "Sandbox", redrive: Redrive
+) -> None:
+    def command(*arguments: str) -> str:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+        done = subprocess.run(  # noqa: S603 (ours)
+            [sys.executable, "-m", "kii_push", "dead-letters", *arguments],
+            cwd=ROOT,
+            env=own | stack.variables(),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    push_id = enqueue(doors, {"target": {"topic": "late", "group": "team"}, "message": message(a="late")})
+    letters(redrive, **{"rejected TOPIC_NOT_FOUND": 1})
+    sandbox.subscribe("/groups/team", "late", device.user_id)
+
+    head, row = command("list").splitlines()
+
+    assert head.split() == ["cause", "letters", "oldest", "newest", "such", "as"]
+    assert row.startswith("  rejected TOPIC_NOT_FOUND        1  ")
+    assert row.endswith(push_id)
+    assert command("redrive", "rejected TOPIC_NOT_FOUND").startswith("Put back: 1.")
+    assert device.wait_for(a="late", within=20)
+    assert command("list") == "There are no dead letters.\n"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import typer
 
 from kii_push.cli import output
 from kii_push.cli.check import check
+from kii_push.cli.dead_letters import dead_letters
 from kii_push.cli.failure import Failure, Status
 from kii_push.cli.manage import devices, subscriptions, topics
 from kii_push.cli.send import send
@@ -23,6 +24,7 @@ app.command()(send)
 app.command()(subscriptions)
 app.add_typer(topics, name="topics")
 app.add_typer(devices, name="devices")
+app.add_typer(dead_letters, name="dead-letters")
 
 
 def main(arguments: list[str] | None = None) -> None:
