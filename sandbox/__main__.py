@@ -1,6 +1,7 @@
 """Command line: `python -m sandbox --help`."""
 
 import argparse
+import inspect
 import json
 import logging
 import socket
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import uvloop
 
-from sandbox import policy, seed
+from sandbox import control, policy, seed
 from sandbox.broker import Broker
 from sandbox.core import Sandbox
+from sandbox.faults import Rule
 from sandbox.mosquitto import HOST, BrokerError, Tls
 from sandbox.server import serve
 from sandbox.store import StateError, Store
@@ -122,12 +124,19 @@ def _epilog() -> str:
         entry = f"{name} ({shown}): {text}"
         lines += textwrap.wrap(entry, 100, initial_indent="  ", subsequent_indent="      ")
     return "\n".join(
-        ["policies (default):", *lines, "", "the seed file:", textwrap.indent(_seed_format(), "  ")]
+        [
+            "policies (default):",
+            *lines,
+            *_explained("the seed file:", seed.__doc__),
+            *_explained("control calls, below /_sandbox:", control.__doc__),
+            *_explained("a rule of /_sandbox/faults:", inspect.getdoc(Rule)),
+        ]
     )
 
 
-def _seed_format() -> str:
-    return (seed.__doc__ or "").partition("\n\n")[2].strip("\n")
+def _explained(title: str, docstring: str | None) -> list[str]:
+    """Return a title and all of a docstring but its first line."""
+    return ["", title, textwrap.indent((docstring or "").partition("\n\n")[2].strip("\n"), "  ")]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,20 @@
-"""The control calls at `/_sandbox` and the console at `/`, outside of Kii's own paths."""
+"""The control calls at `/_sandbox` and the console at `/`, outside of Kii's own paths.
+
+GET    health      200 once the REST API and the broker are ready, with the MQTT ports; 503 before
+GET    deliveries  what each device was sent, newest last; ?installationID= ?userID= ?thingID= ?after=SEQ,
+                   ?last=N for the newest N
+GET    requests    requests that reached Kii: method, path, status; ?after=SEQ
+PUT    faults      a list of rules in place of all others (below); GET: what they have left
+PUT    clock       {"offsetMs": N} ahead of this machine's, or {"now": N}, by which tokens and endpoints
+                   expire; GET: both
+DELETE state       back to the seed
+GET    devices     every installation, its owner, and whether its MQTT client is connected
+GET    events      server-sent events: `delivery`, `device` (look at `devices` again), `reset`
+POST   send        {"path", "body", "method"}, forwarded to the bundle's HTTPS door and signed
+PUT    bundle      {"url"} of that door; GET: the same
+
+For callers on this machine only; errors are {"error": TEXT}.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -20,6 +20,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Rule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
     """One fault, for the requests it matches.
 
+    `match`: `method` and `path`, a shell pattern for the whole decoded path (`*/push/messages`); absent: all.
     `times`: how many requests it still applies to, without end when absent. `probability`: 0 to 1, for each.
     `delayMs`: wait this long, then go on; a caller who hangs up meanwhile is not served. `status` (with
     `body`, any JSON, and `headers`): answer so without acting. `drop`: cut the TCP connection without an

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server: uvicorn on loopback, able to cut a connection when a fault rule says so."""
+"""The sandbox's HTTP server: uvicorn on loopback, that can cut a connection and refuses like Kii."""
 
 import asyncio
 import contextlib
@@ -6,21 +6,34 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 
+import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sandbox import errors
 from sandbox.app import App
 from sandbox.core import Sandbox
 from sandbox.gateway import DROP
 from sandbox.mosquitto import BrokerError
 
 
-class _CuttingProtocol(HttpToolsProtocol):
-    """Offers each request a way to cut its TCP connection, as an ASGI extension."""
+class _Protocol(HttpToolsProtocol):
+    """Offers each request a way to cut its TCP connection, as an ASGI extension; refuses in Kii's shape."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {DROP: {"cut": self.transport.abort}}
+
+    def send_400_response(self, msg: str) -> None:
+        error = errors.invalid_input({"request": msg})
+        content = msgspec.json.encode(error.body)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
+            f"content-type: application/vnd.kii.{error.type_name}+json;charset=UTF-8\r\n"
+            f"content-length: {len(content)}\r\n\r\n"
+        )
+        self.transport.write(head.encode() + content)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -35,7 +48,7 @@ async def serve(sandbox: Sandbox, listener: socket.socket, on_ready: Callable[[]
     """Run the sandbox until SIGINT or SIGTERM. Raises BrokerError when the broker cannot start, or ends."""
     config = uvicorn.Config(
         App(sandbox),
-        http=_CuttingProtocol,
+        http=_Protocol,
         loop="none",
         lifespan="off",
         ws="none",

@@ -3,6 +3,7 @@
 import base64
 import json
 import socket
+from http.client import HTTPResponse
 
 import httpx
 import pytest
@@ -216,11 +217,24 @@ def test_a_path_that_is_not_utf_8_is_refused(kii: Kii) -> None:
     assert_error(kii.call("GET", "/users/%FF%FE"), 400, "INVALID_INPUT_DATA")
 
 
-def test_a_request_that_is_not_http_leaves_the_sandbox_standing(kii: Kii) -> None:
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01 this is not HTTP\r\n\r\n",
+        b"GET /api/apps/\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /api/oauth2/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /api/oauth2/token HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    ],
+)
+def test_a_request_that_is_not_http_is_refused_in_kiis_shape(kii: Kii, request_: bytes) -> None:
     url = httpx.URL(kii.origin)
     with socket.create_connection((url.host, url.port or 0), timeout=5) as raw:
-        raw.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
-        assert raw.recv(1000).startswith(b"HTTP/1.1 400")
+        raw.sendall(request_)
+        answer = HTTPResponse(raw)
+        answer.begin()
+        assert answer.status == 400
+        assert answer.headers["Content-Type"].startswith("application/vnd.kii.InvalidInputDataException+json")
+        assert json.loads(answer.read())["errorCode"] == "INVALID_INPUT_DATA"
 
     assert kii.call("GET", "/topics").status_code == 200
 

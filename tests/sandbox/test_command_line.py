@@ -12,9 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from local.process import free_ports
+from sandbox.faults import Rule
 from sandbox.policy import HELP, Policy, PolicyError, as_fields, parse
 from sandbox.seed import SeedError, plant, read
 from sandbox.store import Store
@@ -42,7 +44,7 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
 
 
-def test_help_names_every_policy_and_the_seed_file() -> None:
+def test_help_names_every_policy_the_seed_file_and_the_control_calls() -> None:
     done = run("--help")
 
     assert done.returncode == 0
@@ -50,6 +52,9 @@ def test_help_names_every_policy_and_the_seed_file() -> None:
         assert f"{name} ({default if isinstance(default, str) else json.dumps(default)})" in done.stdout
     assert as_fields(Policy()).keys() == HELP.keys()
     assert '"clientSecret"' in done.stdout
+    assert "GET    deliveries" in done.stdout
+    for field in msgspec.structs.fields(Rule):
+        assert f"`{field.encode_name}`" in done.stdout
 
 
 def test_an_http_port_that_is_taken() -> None:
