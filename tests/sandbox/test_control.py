@@ -72,7 +72,8 @@ def test_a_place_in_a_list_that_cannot_be(kii: Kii, path: str) -> None:
 def test_a_control_call_that_there_is_not(kii: Kii) -> None:
     assert kii.http.get("/_sandbox/nothing").json() == {"error": "Not Found"}
     wrong = kii.http.post("/_sandbox/health")
-    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET, HEAD")
+    assert wrong.status_code == 405
+    assert sorted(wrong.headers["Allow"].split(", ")) == ["GET", "HEAD"]
 
 
 def test_requests_are_listed_without_their_secrets(kii: Kii) -> None:
@@ -255,17 +256,22 @@ def test_back_to_the_seed(kii: Kii) -> None:
 
 
 def test_devices_and_whether_they_are_there(kii: Kii) -> None:
+    def is_there(*, wanted: bool) -> bool:  # the broker says so a moment after the device knows
+        deadline = time.monotonic() + 5
+        while (found := kii.control("GET", "/devices").json()["devices"][1]["online"]) is not wanted:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        return bool(found)
+
     kii.install("bob", "IOS", development=True)
     with Device(f"{kii.origin}/api", "bob"):
-        android, mqtt = kii.control("GET", "/devices").json()["devices"]
-        assert (android["deviceType"], android["development"], android["online"]) == ("IOS", True, None)
-        assert (mqtt["deviceType"], mqtt["userID"], mqtt["online"]) == ("MQTT", kii.id("bob"), True)
-        assert mqtt["appID"] == APP
+        assert is_there(wanted=True)
+        ios, mqtt = kii.control("GET", "/devices").json()["devices"]
+        assert (ios["deviceType"], ios["development"], ios["online"]) == ("IOS", True, None)
+        assert (mqtt["deviceType"], mqtt["userID"], mqtt["appID"]) == ("MQTT", kii.id("bob"), APP)
 
-    deadline = time.monotonic() + 5
-    while kii.control("GET", "/devices").json()["devices"][1]["online"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert kii.control("GET", "/devices").json()["devices"][1]["online"] is False
+    assert not is_there(wanted=False)
 
 
 def test_events_as_they_happen(kii: Kii) -> None:
