@@ -9,7 +9,6 @@ import msgspec
 
 NON_EXPIRING: Final = 2_147_483_647
 
-Bool = bool
 Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
@@ -21,7 +20,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     message_rules: Literal["new", "strict-old"] = "new"
     topic_page_size: Positive = 50
     unsubscribe_status: Literal[200, 204] = 204
-    bucket_auto_create: Bool = True
+    bucket_auto_create: bool = True
     bucket_subscribed_status: Literal[404, 409] = 409
     anonymous_in_topic_acl: Literal["reject", "accept"] = "reject"
     acl_change_status: Literal[200, 201, 204] = 204
@@ -30,7 +29,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     mqtt_reinstall_status: Literal[200, 201] = 201
     mqtt_endpoint_delay_ms: Count = 0
     mqtt_endpoint_ttl_seconds: Positive = 2_592_000
-    refresh_tokens: Bool = True
+    refresh_tokens: bool = True
     non_expiring_expires_in: Literal[2147483647, 9223372036854775] = NON_EXPIRING
     max_login_attempts: Count = 0
     login_lock_period_seconds: Positive = 300

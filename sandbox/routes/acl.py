@@ -36,7 +36,7 @@ def _topic(call: Call) -> Target:
 def _bucket(call: Call) -> Target:
     # Kii makes a bucket that is only now given an entry.
     bucket = made_bucket(call) if call.method == "PUT" else existing_bucket(call)
-    return Target(bucket.resource, access.BUCKET_VERBS)
+    return Target(bucket.resource, access.BUCKET_VERBS, bucket.creator)
 
 
 def _object(call: Call) -> Target:

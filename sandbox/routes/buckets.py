@@ -13,17 +13,18 @@ BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 
 
 class Bucket(NamedTuple):
-    """A bucket that exists: its ID and its `resource` in the store."""
+    """A bucket that exists: its ID, its `resource` in the store, its creator's subject (None: the admin)."""
 
     id: str
     resource: str
+    creator: str | None
 
 
 def found_bucket(call: Call) -> Bucket | None:
     """Return the bucket that the path names, None when there is none."""
     key, bucket_id = scope_key(call.scope), call.params["bucketID"]
-    row = call.store.one("SELECT 1 FROM buckets WHERE scope = ? AND bucket_id = ?", key, bucket_id)
-    return Bucket(bucket_id, f"{key}/buckets/{bucket_id}") if row else None
+    row = call.store.one("SELECT creator FROM buckets WHERE scope = ? AND bucket_id = ?", key, bucket_id)
+    return Bucket(bucket_id, f"{key}/buckets/{bucket_id}", row["creator"]) if row else None
 
 
 def existing_bucket(call: Call) -> Bucket:
@@ -55,7 +56,7 @@ def made_bucket(call: Call, owner: str | None = None) -> Bucket:
         raise errors.invalid_input({"bucketID": "must be 2 to 64 of A-Z, a-z, 0-9, _ and -"})
     creator = owner or (None if principal.is_admin else principal.subject)
     call.store.run("INSERT INTO buckets VALUES (?, ?, ?)", key, bucket_id, creator)
-    bucket = Bucket(bucket_id, f"{key}/buckets/{bucket_id}")
+    bucket = Bucket(bucket_id, f"{key}/buckets/{bucket_id}", creator)
     access.bucket_defaults(call.store, call.scope, bucket.resource, creator)
     return bucket
 

@@ -187,6 +187,14 @@ def test_an_entry_makes_its_bucket(kii: Kii) -> None:
     assert added.status_code == 201
 
 
+def test_a_buckets_acl_is_its_makers(kii: Kii) -> None:
+    entry = f"/buckets/box/acl/READ_OBJECTS_IN_BUCKET/ThingID:{kii.id('lamp')}"
+    kii.call("POST", "/buckets/box/filters/all/push/subscriptions/users", "bob")
+
+    assert_error(kii.call("PUT", entry, "alice"), 401, "UNAUTHORIZED")
+    assert kii.call("PUT", entry, "bob").status_code == 204
+
+
 def test_an_objects_acl(kii: Kii) -> None:
     box = "/users/LOGIN_NAME:bob/buckets/box"
     object_id = kii.call("POST", f"{box}/objects", "bob", json={}).json()["objectID"]
