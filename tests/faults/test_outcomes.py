@@ -97,6 +97,19 @@ def test_unknown_is_held_for_a_person_and_never_sent_again(
     assert len(kii.sends(before)) == 3
 
 
+def test_unknown_is_tried_again_when_resending_is_asked_for(
+    kii: "Kii", bundle: "Bundle", three: "ThreeDoors"
+) -> None:
+    kii.fault({"drop": "after", "times": 3})
+    answer = three.send(onUnknown="resend")
+
+    assert (answer.status_code, answer.json()["outcome"]) == (504, "unknown")
+    assert three.post(onUnknown="resend").status_code == 201, "the caller tries again"
+    assert three.all_end_as("sent")
+    assert kii.deliveries() == dict.fromkeys(three.ids, 2)
+    assert bundle.dead_letters() == {}
+
+
 @pytest.mark.parametrize("failure", REJECTED, ids=name)
 def test_rejected_is_a_dead_letter_at_once_with_the_reason(
     kii: "Kii", bundle: "Bundle", three: "ThreeDoors", failure: Failure
