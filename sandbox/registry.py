@@ -51,6 +51,13 @@ class NewThing:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+def kept_phone(phone: str | None, country: str | None) -> str | None:
+    """Return a phone number as it is kept and as `PHONE:` names it: `+{intl}`, or `{CC}-{local}`."""
+    if phone and country and not phone.startswith("+"):
+        return f"{country}-{phone}"
+    return phone
+
+
 def add_user(store: Store, user: NewUser, now_ms: int) -> None:
     """Write a user and his scope's ACL."""
     store.run(

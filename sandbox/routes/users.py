@@ -26,9 +26,6 @@ def register(call: Call) -> Answer:
     if invalid:
         raise errors.invalid_input(invalid)
     user_id = str(uuid.uuid4())
-    phone = body.get("phoneNumber")
-    if phone and not phone.startswith("+") and body.get("country"):
-        phone = f"{body['country']}-{phone}"  # as `PHONE:{CC}-{local}` will name it
     data = {name: value for name, value in body.items() if name not in (*ADDRESS_FIELDS, "password")}
     user = NewUser(
         app_id=call.app_id,
@@ -36,7 +33,7 @@ def register(call: Call) -> Answer:
         password=body["password"],
         login_name=body.get("loginName"),
         email=body.get("emailAddress"),
-        phone=phone,
+        phone=registry.kept_phone(body.get("phoneNumber"), body.get("country")),
         data=data,
     )
     try:

@@ -231,8 +231,8 @@ def test_a_seed_of_ones_own(tmp_path: Path) -> None:
         "apps": [
             {
                 **APP,
-                "users": [{"userID": "u-1", **USER, "displayName": "U"}],
-                "groups": [{"groupID": "g-1", "name": "g", "owner": "u"}],
+                "users": [{"userID": "u-1", **USER, "phoneNumber": "0901", "country": "JP"}],
+                "groups": [{"groupID": "g-1", "name": "g", "owner": "u", "members": ["PHONE:JP-0901"]}],
                 "things": [{"thingID": "t-1", "vendorThingID": "v", "password": "p", "owners": ["u"]}],
             },
             {"appID": "b", "clientID": "c2", "clientSecret": "s2"},
@@ -241,10 +241,8 @@ def test_a_seed_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "seed.json"
     file.write_text(json.dumps(seed))
     with sandbox(tmp_path, "--seed", file, "--policy", "topicPageSize=2") as origin, Kii(origin, "a") as kii:
-        own = kii.login(grant_type="client_credentials", client_id="c", client_secret="s").json()[
-            "access_token"
-        ]
-        headers = {"Authorization": f"Bearer {own}"}
+        login = kii.login(grant_type="client_credentials", client_id="c", client_secret="s").json()
+        headers = {"Authorization": f"Bearer {login['access_token']}"}
         for path, name in (("/users/LOGIN_NAME:u", "userID"), ("/things/VENDOR_THING_ID:v", "_thingID")):
             assert kii.call("GET", path, "nobody", headers=headers).json()[name] in ("u-1", "t-1")
         group = kii.call("GET", "/groups/g-1", "nobody", headers=headers).json()
