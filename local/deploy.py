@@ -34,6 +34,7 @@ class Outputs:
     PushFifoQueueUrl: str
     DeadLetterQueueUrl: str
     LedgerTable: str
+    FunctionLogGroup: str
     BroadcastBucketName: str
     RedriveFunctionName: str
     KiiSecretArn: str

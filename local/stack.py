@@ -139,6 +139,7 @@ class LocalStack:
             "PUSH_QUEUE_URL": self.outputs.PushQueueUrl,
             "PUSH_FIFO_QUEUE_URL": self.outputs.PushFifoQueueUrl,
             "DEAD_LETTER_QUEUE_URL": self.outputs.DeadLetterQueueUrl,
+            "FUNCTION_LOG_GROUP": self.outputs.FunctionLogGroup,
             "LEDGER_TABLE": self.outputs.LedgerTable,
             "BROADCAST_BUCKET": self.outputs.BroadcastBucketName,
             "KII_PUSH_REDRIVE_FUNCTION": self.outputs.RedriveFunctionName,

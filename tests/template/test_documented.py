@@ -1,6 +1,7 @@
 """House rules for what a person reads: parameters, outputs, alarms."""
 
 import ast
+import re
 
 import pytest
 
@@ -41,6 +42,21 @@ def test_an_output_is_explained(output: str) -> None:
 @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
 def test_an_alarm_says_what_it_means(alarm: str) -> None:
     assert of_type("AWS::CloudWatch::Alarm")[alarm]["AlarmDescription"].strip()
+
+
+@pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
+def test_an_alarm_names_a_section_of_the_handbook(alarm: str) -> None:
+    description = of_type("AWS::CloudWatch::Alarm")[alarm]["AlarmDescription"]
+
+    [section] = re.findall(r'See docs/operations\.md, "([^"]+)"\.$', description)
+    assert f"\n## {section}\n" in (ROOT / "docs/operations.md").read_text()
+
+
+@pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
+def test_an_alarm_tells_the_topic_if_there_is_one(alarm: str) -> None:
+    actions = of_type("AWS::CloudWatch::Alarm")[alarm]["AlarmActions"]["Fn::If"]
+
+    assert actions == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]
 
 
 @pytest.mark.parametrize("alarm", OWN_ALARMS)
