@@ -104,6 +104,10 @@ class Kii:
         found: list[dict[str, Any]] = self.control("GET", "/deliveries", params=filters).json()["deliveries"]
         return found
 
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Put these rules in force in place of all others."""
+        self.control("PUT", "/faults", json=rules)
+
     def reset(self) -> None:
         """Go back to the seed."""
         self.control("DELETE", "/state")

@@ -1,25 +1,17 @@
 """Design section 7: the sandbox's own control calls."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from local.device import Device
-from tests.sandbox.kii import APP, EVERY_NETWORK, OK, Kii, sandbox
+from tests.sandbox.kii import APP, EVERY_NETWORK, OK, Kii
 
 BOB = "/users/LOGIN_NAME:bob/push/messages"
-SENDS = {"method": "POST", "path": "*/push/messages"}
-
-
-def faults(kii: Kii, *rules: dict[str, Any]) -> None:
-    assert kii.control("PUT", "/faults", json=rules).status_code == 204
 
 
 def send(kii: Kii) -> httpx.Response:
@@ -80,7 +72,7 @@ def test_requests_are_listed_without_their_secrets(kii: Kii) -> None:
     kii.reset()
     kii.login(grant_type="password", username="bob", password="password")
     send(kii)
-    faults(kii, {"match": SENDS, "drop": "before"})
+    kii.faults({"match": {"path": "*/push/messages"}, "drop": "before"})
     with pytest.raises(httpx.RemoteProtocolError):
         send(kii)
 
@@ -94,128 +86,6 @@ def test_requests_are_listed_without_their_secrets(kii: Kii) -> None:
     ]
     assert requests[0].keys() == {"seq", "at", "method", "path", "status"}
     assert kii.control("GET", f"/requests?after={requests[1]['seq']}").json()["requests"] == requests[2:]
-
-
-def test_a_fault_that_answers_in_kiis_place(kii: Kii) -> None:
-    kii.install("bob")
-    body = {"errorCode": "X", "message": "m"}
-    faults(kii, {"match": SENDS, "times": 1, "status": 503, "body": body, "headers": {"Retry-After": "7"}})
-
-    answer = send(kii)
-
-    assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (503, body, "7")
-    assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
-    assert kii.deliveries() == []
-    assert send(kii).status_code == 201
-    assert len(kii.deliveries()) == 1
-
-
-@pytest.mark.parametrize(("body", "content"), [(None, b""), ("slow down", b"slow down")])
-def test_a_429_without_json(kii: Kii, body: str | None, content: bytes) -> None:
-    faults(kii, {"match": SENDS, "status": 429, "body": body})
-
-    answer = send(kii)
-
-    assert (answer.status_code, answer.content) == (429, content)
-    assert "json" not in answer.headers.get("Content-Type", "")
-
-
-@pytest.mark.parametrize(("drop", "delivered"), [("before", 0), ("after", 1)])
-def test_a_cut_connection(kii: Kii, drop: str, delivered: int) -> None:
-    kii.install("bob")
-    faults(kii, {"match": SENDS, "times": 1, "drop": drop})
-
-    with pytest.raises(httpx.RemoteProtocolError):
-        send(kii)
-
-    assert len(kii.deliveries()) == delivered
-    assert send(kii).status_code == 201
-
-
-def test_a_status_after_the_request_has_acted(kii: Kii) -> None:
-    kii.install("bob")
-    faults(kii, {"match": SENDS, "status": 500, "after": True})
-
-    assert send(kii).status_code == 500
-    assert len(kii.deliveries()) == 1
-
-
-@pytest.mark.parametrize(("after", "delivered"), [(False, 0), (True, 1)])
-def test_a_delay_before_or_after_acting(kii: Kii, *, after: bool, delivered: int) -> None:
-    kii.install("bob")
-    faults(kii, {"match": SENDS, "times": 1, "delayMs": 1_500, "after": after})
-
-    with pytest.raises(httpx.ReadTimeout):
-        kii.call("POST", BOB, json=OK, timeout=0.5)
-
-    assert len(kii.deliveries()) == delivered
-
-
-def test_a_delay_alone_changes_nothing_else(kii: Kii) -> None:
-    faults(kii, {"match": SENDS, "delayMs": 300})
-
-    started = time.monotonic()
-
-    assert send(kii).status_code == 201
-    assert time.monotonic() - started >= 0.3
-
-
-def test_only_the_first_rule_that_matches_applies(kii: Kii) -> None:
-    kii.token("admin")
-    faults(
-        kii,
-        {"match": {"method": "GET"}, "status": 500},
-        {"match": {"path": f"/api/apps/{APP}/users/*"}, "times": 0, "status": 500},
-        {"match": {"path": f"/api/apps/{APP}/users/*"}, "times": 2, "status": 502},
-        {"status": 503, "probability": 0},
-        {"status": 504},
-    )
-
-    assert [send(kii).status_code for _ in range(4)] == [502, 502, 504, 504]
-    assert kii.control("GET", "/faults").json()[2]["times"] == 0
-    faults(kii)
-    assert send(kii).status_code == 201
-
-
-def test_a_fault_by_chance(kii: Kii) -> None:
-    faults(kii, {"match": SENDS, "status": 503, "probability": 0.5})
-
-    statuses = {send(kii).status_code for _ in range(60)}  # all alike: once in 10**17 runs
-
-    assert statuses == {201, 503}
-
-
-def test_a_preflight_has_no_faults(kii: Kii) -> None:
-    faults(kii, {"times": 1, "status": 503})
-
-    assert kii.call("OPTIONS", BOB, "nobody").status_code == 200
-    assert kii.call("POST", BOB, "nobody").status_code == 503
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        {},
-        [1],
-        [{"unknown": 1}],
-        [{"match": {"url": "x"}}],
-        [{"status": 99}],
-        [{"status": "503"}],
-        [{"times": -1}],
-        [{"probability": 2}],
-        [{"delayMs": -1}],
-        [{"drop": "between"}],
-        [{"status": 503, "headers": {"X": "a\r\nb"}}],
-        [{"status": 503, "headers": {"X y": "a"}}],
-        [{"status": 503, "headers": {"X": "あ"}}],
-    ],
-)
-def test_a_rule_that_cannot_be(kii: Kii, rules: object) -> None:
-    answer = kii.http.put("/_sandbox/faults", json=rules)
-
-    assert answer.status_code == 400
-    assert answer.json()["error"].startswith("the body is not valid")
-    assert send(kii).status_code == 201
 
 
 def test_the_clock(kii: Kii) -> None:
@@ -240,7 +110,7 @@ def test_back_to_the_seed(kii: Kii) -> None:
         kii.call("POST", BOB, json=EVERY_NETWORK)
         assert device.wait_for(msg="hi")
         token, last = kii.token("admin"), kii.deliveries()[-1]["seq"]
-        faults(kii, {"status": 503})
+        kii.faults({"status": 503})
 
         kii.reset()
 
@@ -324,91 +194,3 @@ def test_the_consoles_headers(kii: Kii) -> None:
     assert kii.http.get("/_console/console.js").headers["Content-Type"].startswith("text/javascript")
     assert kii.http.get("/_console/../control.py").status_code == 404
     assert kii.http.get("/_console/%2e%2e/control.py").status_code == 404
-
-
-class Door(BaseHTTPRequestHandler):
-    """The bundle's HTTPS door, as far as the console goes: it answers what it was sent."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = {
-            "path": self.path,
-            "body": json.loads(body or b"null"),
-            "authorization": self.headers["Authorization"],
-        }
-        content = json.dumps(answer).encode()
-        self.send_response(202)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-@pytest.fixture
-def door() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/stage"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def signing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kii]:
-    """A sandbox with AWS credentials in its environment."""
-    env = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    with sandbox(tmp_path_factory.mktemp("signing"), env=env) as origin, Kii(origin) as kii:
-        yield kii
-
-
-def test_sending_through_no_bundle(kii: Kii) -> None:
-    answer = kii.http.post("/_sandbox/send", json={"path": "/x"})
-
-    assert answer.status_code == 409
-    assert "--bundle-url" in answer.json()["error"]
-
-
-def test_sending_through_the_bundle(signing: Kii, door: str) -> None:
-    request = {"path": "/users/LOGIN_NAME%3Abob/push/messages", "body": {"data": {"a": "b"}}}
-    signing.control("PUT", "/bundle", json={"url": f"{door}/"})
-    assert signing.control("GET", "/bundle").json() == {"url": door}
-    answer = signing.http.post("/_sandbox/send", json=request)
-
-    assert answer.status_code == 202
-    assert answer.json()["path"] == f"/stage{request['path']}"
-    assert answer.json()["body"] == request["body"]
-    assert answer.json()["authorization"].startswith("AWS4-HMAC-SHA256 Credential=test/")
-    assert "/us-east-1/execute-api/aws4_request" in answer.json()["authorization"]
-
-
-@pytest.mark.parametrize("path", ["users", "//evil.example/x", "/../x", "@evil.example/x", "/a/../../x"])
-def test_sending_nowhere_else(signing: Kii, door: str, path: str) -> None:
-    signing.control("PUT", "/bundle", json={"url": door})
-
-    answer = signing.http.post("/_sandbox/send", json={"path": path})
-
-    if answer.status_code == 202:
-        assert answer.json()["path"].startswith("/stage/")
-    else:
-        assert answer.status_code == 400
-
-
-def test_a_bundle_that_does_not_answer(signing: Kii) -> None:
-    signing.control("PUT", "/bundle", json={"url": "http://127.0.0.1:9"})
-
-    assert signing.http.post("/_sandbox/send", json={"path": "/x"}).status_code == 502
-    for bad in ('{"url":"ftp://x"}', '{"url":"http://x/?a"}', "{}", "[]"):
-        assert signing.http.put("/_sandbox/bundle", content=bad).status_code == 400
-
-
-def test_sending_without_credentials(tmp_path: Path, door: str) -> None:
-    with sandbox(tmp_path, "--bundle-url", f"{door}/") as origin, Kii(origin) as kii:
-        assert kii.control("GET", "/bundle").json() == {"url": door}
-        answer = kii.http.post("/_sandbox/send", json={"path": "/x"})
-
-    assert answer.status_code == 409
-    assert "credentials" in answer.json()["error"]
