@@ -10,7 +10,7 @@ from local.doors import Doors
 from local.faults.run import PARAMETERS
 from local.progress import silent
 from local.stack import LocalStack
-from tests.support import Sandbox, empty_tables
+from tests.support import Sandbox, drop_dead_letters, empty_tables
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,8 +49,9 @@ def doors(stack: LocalStack) -> Iterator[Doors]:
 
 @pytest.fixture
 def sandbox(stack: LocalStack) -> Iterator[Sandbox]:
-    """The local stack's sandbox, fresh from its seed; the bundle remembers nothing either."""
+    """The local stack's sandbox, fresh from its seed; the bundle has neither memory nor dead letters."""
     empty_tables(stack)
+    drop_dead_letters(stack)
     sandbox = Sandbox(stack.sandbox_url)
     sandbox.reset()
     yield sandbox

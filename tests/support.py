@@ -124,6 +124,13 @@ def empty_tables(stack: "LocalStack") -> None:
     tables.close()
 
 
+def drop_dead_letters(stack: "LocalStack") -> None:
+    """Take away the dead letters that an earlier test has left."""
+    client = aws_session().client("sqs", endpoint_url=stack.endpoint)
+    client.purge_queue(QueueUrl=stack.outputs.DeadLetterQueueUrl)
+    client.close()
+
+
 def dead_letters(stack: "LocalStack", *, count: int) -> list["MessageTypeDef"]:
     """Take `count` messages off the stack's dead-letter queue; fewer when they do not come within 20 s."""
     client = aws_session().client("sqs", endpoint_url=stack.endpoint)

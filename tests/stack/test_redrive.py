@@ -32,8 +32,6 @@ SEND = {"method": "POST", "path": "*/push/messages"}
 @pytest.fixture
 def redrive(stack: "LocalStack", sandbox: "Sandbox") -> Iterator[Redrive]:  # noqa: ARG001 (reset before)
     """Invoke the redrive function; there are no dead letters yet."""
-    sqs = aws_session().client("sqs", endpoint_url=stack.endpoint)
-    sqs.purge_queue(QueueUrl=stack.outputs.DeadLetterQueueUrl)
     functions = aws_session().client("lambda", endpoint_url=stack.endpoint)
 
     def invoke(event: dict[str, Any]) -> dict[str, Any]:
@@ -45,8 +43,6 @@ def redrive(stack: "LocalStack", sandbox: "Sandbox") -> Iterator[Redrive]:  # no
         return found
 
     yield invoke
-    sqs.purge_queue(QueueUrl=stack.outputs.DeadLetterQueueUrl)
-    sqs.close()
     functions.close()
 
 

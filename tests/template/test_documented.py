@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from kii_push import preflight, request
 from kii_push.errors import Outcome
 from local.settings import ROOT
 from tests.template.model import functions, mentioned, of_type, source
@@ -37,6 +38,17 @@ def test_a_parameter_is_for_something(parameter: str) -> None:
 @pytest.mark.parametrize("output", source()["Outputs"])
 def test_an_output_is_explained(output: str) -> None:
     assert source()["Outputs"][output]["Description"].strip()
+
+
+@pytest.mark.parametrize("schedule", of_type("AWS::Scheduler::Schedule"))
+def test_a_schedule_to_copy_is_a_push_that_would_be_sent(schedule: str) -> None:
+    text = of_type("AWS::Scheduler::Schedule")[schedule]["Target"]["Input"]
+
+    push = request.parse(text, default_id="unused")
+
+    assert push.id != "unused"
+    assert not push.lacks_confirm
+    preflight.checked(push.message, push.target, app_id="app")
 
 
 @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
