@@ -21,10 +21,11 @@ _TOO_SLOW = 11_000
 _HELD = 300
 # Sends that are under way at once: more than one environment's ten, so that every sender is in mid-batch.
 _BUSY = 11
+# Seconds.
 _STORM = 10
-# Pushes for which all phases happen once.
-_ROUND = 5000
 _DOWN = 5
+# Pushes for which all phases happen once.
+_ROUND = 2000
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class Phases:
         self._kii = kii
         self._bundle = bundle
         self._rounds = max(1, pushes // _ROUND)
-        self._kills = max(3, pushes // self._rounds // 1000)
+        self._kills = 3
         self._times = max(10, pushes // self._rounds // 100)
         self._passed: list[Passed] = []
 
     def run(self) -> Iterator[Passed]:
-        """Let every phase happen, all of them once or more."""
+        """Let every phase happen, and all of them again as the queue is worked off."""
         phases = (
             self._senders_killed,
             self._too_slow,
@@ -68,9 +69,19 @@ class Phases:
             self._refused,
             self._too_many,
         )
-        for phase in phases * self._rounds:
-            phase()
-            yield self._passed[-1]
+        queued = self._bundle.waiting().all
+        for done in range(self._rounds):
+            left = queued * (self._rounds - done) // self._rounds
+            self._wait_until_worked_off(left)
+            for phase in phases:
+                phase()
+                yield self._passed[-1]
+
+    def _wait_until_worked_off(self, left: int) -> None:
+        """Wait until no more pushes are on the queue than these: the rounds are spread over all of them."""
+        wait_for(
+            lambda: self._bundle.waiting().all <= left, f"The queue was not worked off to {left}", within=600
+        )
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:

@@ -40,7 +40,7 @@ class Report:
             ("... of these delivered all the same", *(f"{each.unknown_delivered:,}" for each in columns)),
             ("Any other end", *(f"{_others(each):,}" for each in columns)),
             ("Lost", *(f"{each.lost:,}" for each in columns)),
-            ("Delivered once more than asked for", *(f"{each.extra:,}" for each in columns)),
+            ("Deliveries beyond the first of a push", *(f"{each.extra:,}" for each in columns)),
             ("Seconds until the queue was empty", *(f"{self.seconds:,.0f}" for _ in columns)),
         ]
         head = ["| | `onUnknown: hold` | `onUnknown: resend` |", "| --- | ---: | ---: |"]
