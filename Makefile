@@ -80,6 +80,11 @@ build: $(READY) ## Build the layer and the functions for AWS (ARCH=arm64 or x86_
 deploy: build ## Deploy to AWS, after asking: make deploy ENV=dev PARAMS="MaximumConcurrency=10"
 	$(SAM) deploy --config-env $(ENV) --parameter-overrides Architecture=$(ARCH) $(PARAMS)
 
+.PHONY: bench
+bench: $(READY) mosquitto ## Measure what the README quotes: the sandbox's throughput, the functions' cold starts
+	$(PY) -m benchmarks.sandbox_throughput
+	$(PY) -m benchmarks.cold_start
+
 .PHONY: clean
 clean: ## Remove what was built and kept; tools and environments stay
 	@if [ -x $(PY) ]; then $(PY) -m local down; fi
