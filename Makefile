@@ -52,7 +52,11 @@ test: lint test-tools ## Everything that CI runs
 	$(PYTEST) tests/template
 	$(PYTEST) tests/contract
 	$(PYTEST) tests/sandbox
-	$(PYTEST) tests/functions tests/stack tests/faults
+	$(PYTEST) tests/functions tests/stack
+
+.PHONY: test-faults
+test-faults: test-tools ## The fault tests and the fault run at a tenth: they want the machine to themselves
+	$(PYTEST) tests/faults
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the template

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import batched
 from types import TracebackType
@@ -62,19 +63,23 @@ class Bundle:
             client.close()
 
     def enqueue(self, requests: Iterable[dict[str, Any]]) -> None:
-        """Put push requests on the push queue while nothing takes from it, then let it go.
+        """Put push requests on the push queue while nothing takes from it, then let it go."""
+        url = self._stack.outputs.PushQueueUrl
+        with self._untouched(url):
+            for some in batched(requests, _BATCH, strict=False):
+                entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                    {"Id": str(place), "MessageBody": json.dumps(each)} for place, each in enumerate(some)
+                ]
+                answer = self._sqs.send_message_batch(QueueUrl=url, Entries=entries)
+                if answer.get("Failed"):
+                    raise LocalError(f"The push queue did not take a message: {answer['Failed'][0]}.")
 
-        MiniStack's poller rewrites the queue's list without a lock: a message sent meanwhile may be dropped.
-        """
-        self._taking(enabled=False)
-        for some in batched(requests, _BATCH, strict=False):
-            entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                {"Id": str(place), "MessageBody": json.dumps(each)} for place, each in enumerate(some)
-            ]
-            answer = self._sqs.send_message_batch(QueueUrl=self._stack.outputs.PushQueueUrl, Entries=entries)
-            if answer.get("Failed"):
-                raise LocalError(f"The push queue did not take a message: {answer['Failed'][0]}.")
-        self._taking(enabled=True)
+    def purge(self) -> None:
+        """Take everything off the push queues and the dead-letter queue."""
+        outputs = self._stack.outputs
+        for url in (outputs.PushQueueUrl, outputs.PushFifoQueueUrl, outputs.DeadLetterQueueUrl):
+            with self._untouched(url):
+                self._sqs.purge_queue(QueueUrl=url)
 
     def waiting(self) -> Waiting:
         """Return how many messages the push queue holds."""
@@ -147,9 +152,18 @@ class Bundle:
             os.kill(random.choice(running), signal.SIGKILL)  # noqa: S311 (no secret)
         return bool(running)
 
-    def _taking(self, *, enabled: bool) -> None:
-        """Switch the mapping from the push queue to its function on or off."""
-        queue = self._stack.outputs.PushQueueUrl.rpartition("/")[2]
+    @contextmanager
+    def _untouched(self, queue_url: str) -> Iterator[None]:
+        """Let no function take from the queue meanwhile.
+
+        MiniStack's poller rewrites a queue's list without a lock: what is sent at that moment may be dropped,
+        and what is purged come back.
+        """
+        name = queue_url.rpartition("/")[2]
         mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
-        [mapping] = [each for each in mappings if each["EventSourceArn"].rpartition(":")[2] == queue]
-        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+        ids = [each["UUID"] for each in mappings if each["EventSourceArn"].rpartition(":")[2] == name]
+        for each in ids:
+            self._lambda.update_event_source_mapping(UUID=each, Enabled=False)
+        yield
+        for each in ids:
+            self._lambda.update_event_source_mapping(UUID=each, Enabled=True)

@@ -66,7 +66,8 @@ def run(stack: LocalStack, pushes: int, say: Say) -> Report:
         say(f"{len(every):,} pushes are on the queue")
         for phase in Phases(stack, kii, bundle, pushes).run():
             say(f"{phase}; {bundle.waiting()}")
-        _drained(bundle, say, within=240 + pushes / 20)
+        # A push that met many faults is put off for up to 15 minutes.
+        _drained(bundle, say, within=960 + pushes / 20)
         seconds = time.monotonic() - begun
         facts = Facts(kii.deliveries(), bundle.outcomes(), bundle.dead_letters())
     hold, resend = tally(held, "hold", facts), tally(resent, "resend", facts)

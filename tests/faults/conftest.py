@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.deploy import aws_session
 from local.doors import Doors
 from local.faults.bundle import Bundle
 from local.faults.kii import Kii, push_request
@@ -23,7 +22,7 @@ def bundle(stack: LocalStack) -> Iterator[Bundle]:
 @pytest.fixture(scope="session")
 def warm(stack: LocalStack, doors: Doors, bundle: Bundle) -> None:
     """Let every environment have a token: a fault would otherwise meet the first call after a reset's 403."""
-    _empty(stack)
+    bundle.purge()
     with Kii(stack.sandbox_url) as kii:
         kii.reset()
         # Slow enough for every environment that takes from the queue to get its share.
@@ -34,9 +33,10 @@ def warm(stack: LocalStack, doors: Doors, bundle: Bundle) -> None:
 
 
 @pytest.fixture
-def kii(stack: LocalStack, warm: None) -> Iterator[Kii]:  # noqa: ARG001 (once before)
+def kii(stack: LocalStack, bundle: Bundle, warm: None) -> Iterator[Kii]:  # noqa: ARG001 (once before)
     """The sandbox with a device of bob's and no faults."""
-    _empty(stack)
+    bundle.purge()
+    empty_tables(stack)
     with Kii(stack.sandbox_url) as kii:
         kii.count_from_now()
         yield kii
@@ -47,12 +47,3 @@ def kii(stack: LocalStack, warm: None) -> Iterator[Kii]:  # noqa: ARG001 (once b
 def three(doors: Doors, bundle: Bundle) -> ThreeDoors:
     """A push for each of the three doors."""
     return ThreeDoors(doors, bundle)
-
-
-def _empty(stack: LocalStack) -> None:
-    sqs = aws_session().client("sqs", endpoint_url=stack.endpoint)
-    outputs = stack.outputs
-    for url in (outputs.PushQueueUrl, outputs.PushFifoQueueUrl, outputs.DeadLetterQueueUrl):
-        sqs.purge_queue(QueueUrl=url)
-    sqs.close()
-    empty_tables(stack)

@@ -19,7 +19,7 @@ def test_one_429_keeps_every_door_from_asking_until_a_probe_succeeds(
 ) -> None:
     kii.fault({"status": 429, "headers": {"Retry-After": "5"}, "times": 1})
     refused = three.post()
-    opened = time.monotonic()
+    opened = time.time()
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
     assert refused.json()["outcome"] == "not_sent"
     # Until then another environment may still go by what it last read.
@@ -31,12 +31,12 @@ def test_one_429_keeps_every_door_from_asking_until_a_probe_succeeds(
     assert answer.status_code == 503
     assert 1 <= int(answer.headers["Retry-After"]) <= RECOVERY
     while (answer := three.post()).status_code == 503:
-        assert time.monotonic() < opened + RECOVERY + 30
+        assert time.time() < opened + RECOVERY + 30
         time.sleep(0.5)
 
     assert answer.status_code == 201, "the probe"
-    assert time.monotonic() - opened > RECOVERY - 1
-    assert len(kii.sends(before)) == 1, "nobody asked Kii while the breaker was open"
+    asked = [each["at"] / 1000 for each in kii.sends(before)]
+    assert min(asked) >= opened + RECOVERY - 1, "nobody asked Kii while the breaker was open"
     # The queue's own, and the schedule's, which was put on the queue.
     assert three.all_end_as("sent", within=90)
     assert kii.deliveries() == dict.fromkeys(three.ids, 1)
