@@ -22,7 +22,7 @@ export KII_ARCH := $(ARCH)
 
 .PHONY: help
 help: ## What you can do here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) mosquitto ## See it work: one push through each door to a device, all on this machine
