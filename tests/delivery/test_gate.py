@@ -2,10 +2,11 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from aws_lambda_powertools.utilities.circuit_breaker import base
+from botocore.exceptions import ClientError
 
 from kii_push import aws, gate
 from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests, kii_error
@@ -40,7 +41,7 @@ def test_one_429_stops_every_environment_until_a_probe_succeeds(
     for each in (here, elsewhere):
         with pytest.raises(BreakerOpen) as caught:
             each.send(sent)
-        assert caught.value.retry_after == 1
+        assert 1 <= (caught.value.retry_after or 0) <= gate.PROBE
     time.sleep(2)
     assert elsewhere.send(sent) == "m-1"
     time.sleep(1.1)  # as old as the state that `here` may still go by
@@ -55,6 +56,61 @@ def test_a_probe_that_is_refused_opens_the_breaker_again(dynamodb: "DynamoDBClie
     time.sleep(2)
     with pytest.raises(TooManyRequests):
         one.send(refused)
+    with pytest.raises(BreakerOpen):
+        one.send(sent)
+
+
+@pytest.mark.usefixtures("short_recovery")
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_a_probe_that_kii_answers_otherwise_closes_the_breaker(
+    dynamodb: "DynamoDBClient", table: str, status: int
+) -> None:
+    one, other = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    time.sleep(2)
+
+    def answered() -> str:
+        raise kii_error(status, None)
+
+    with pytest.raises(KiiError):
+        one.send(answered)
+    assert other.send(sent) == "m-1"
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_the_probe_of_a_sender_that_died_is_taken_over(dynamodb: "DynamoDBClient", table: str) -> None:
+    dying, other = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        dying.send(refused)
+    time.sleep(2)
+
+    def dies() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dying.send(dies)
+    with ThreadPoolExecutor(1) as another_sender:
+        with pytest.raises(BreakerOpen) as caught:
+            another_sender.submit(other.send, sent).result()
+        assert caught.value.retry_after == gate.PROBE
+        time.sleep(2)
+        assert another_sender.submit(other.send, sent).result() == "m-1"
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_a_prober_that_cannot_be_elected_does_not_send(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    time.sleep(2)
+
+    def throttled(**_: Any) -> NoReturn:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+
+    monkeypatch.setattr(dynamodb, "put_item", throttled)
     with pytest.raises(BreakerOpen):
         one.send(sent)
 

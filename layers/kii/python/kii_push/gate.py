@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.circuit_breaker.persistence.dynamodb import
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws
-from kii_push.errors import BreakerOpen, LedgerError, RateExceeded, TooManyRequests
+from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.circuit_breaker.states import CircuitInfo
@@ -25,10 +25,23 @@ if TYPE_CHECKING:
 RECOVERY = 30
 # Seconds that an environment may go on before it sees that another one opened the breaker.
 STATE_AGE = 1
+# Seconds after which to come back while somebody probes.
+PROBE = 5
 # Seconds that a push waits for room in the rate before it is given back.
 LONGEST_WAIT = 3
 
 type Send[T] = Callable[[], T]
+
+
+class _Store(CircuitBreakerDynamoDBPersistence):
+    """Powertools' store, which lets an error of the table's through when a prober is elected."""
+
+    def try_acquire_half_open(self, name: str, owner: str, opened_at: int) -> bool:
+        try:
+            return super().try_acquire_half_open(name, owner, opened_at)
+        except (ClientError, BotoCoreError):
+            # Nobody knows who may probe, so this one does not: its push is not sent, and comes back.
+            return False
 
 
 class Gate:
@@ -44,9 +57,7 @@ class Gate:
         self._per_second = per_second
         self._guarded = circuit_breaker(
             name="breaker#kii",
-            persistence_store=CircuitBreakerDynamoDBPersistence(
-                table, key_attr="pk", expiry_attr="expires", boto3_client=client
-            ),
+            persistence_store=_Store(table, key_attr="pk", expiry_attr="expires", boto3_client=client),
             config=CircuitBreakerConfig(
                 failure_threshold=1,
                 success_threshold=1,
@@ -62,17 +73,25 @@ class Gate:
 
         Raises BreakerOpen, RateExceeded, LedgerError if the rate cannot be read, and what `send` raises.
         """
-        sent: T = self._guarded(send)
+        sent: T | KiiError = self._guarded(send)
+        if isinstance(sent, KiiError):
+            raise sent
         return sent
 
-    def _at_our_rate[T](self, send: Send[T]) -> T:
+    def _at_our_rate[T](self, send: Send[T]) -> T | KiiError:
         deadline = time.monotonic() + LONGEST_WAIT
         while self._per_second and not self._take_place(int(time.time())):
-            wait = math.ceil(time.time()) - time.time() + random.uniform(0, 0.2)  # noqa: S311 (no secret)
+            wait = 1 - time.time() % 1 + random.uniform(0, 0.2)  # noqa: S311 (no secret)
             if time.monotonic() + wait > deadline:
                 raise RateExceeded(f"the rate of {self._per_second} pushes a second is used up")
             time.sleep(wait)
-        return send()
+        try:
+            return send()
+        except TooManyRequests:
+            raise
+        except KiiError as answered:
+            # Whatever Kii thinks of this push, it takes calls: a probe that is answered closes the breaker.
+            return answered
 
     def _take_place(self, second: int) -> bool:
         """Count one push in this second; return False if the second is full."""
@@ -102,4 +121,5 @@ def from_environment() -> Gate:
 
 def _refuse(_send: Send[Any], *, circuit: "CircuitInfo") -> Any:
     opened = circuit.opened_at or time.time()
-    raise BreakerOpen(max(1, math.ceil(opened + RECOVERY - time.time())))
+    left = math.ceil(opened + RECOVERY - time.time())
+    raise BreakerOpen(left if left > 0 else PROBE)
