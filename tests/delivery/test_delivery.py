@@ -1,8 +1,10 @@
 """Delivery: one test a row of the table of outcomes (design section 4)."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 import httpx
@@ -106,6 +108,23 @@ def test_a_push_past_its_time_is_dropped_and_recorded(kii: Kii, pushes: Delivery
     found = ledger.find("p-1")
     assert found
     assert found.outcome == Outcome.EXPIRED
+    assert not kii.sent
+
+
+def test_a_push_that_gets_too_late_on_its_way_to_kii_is_not_sent(
+    kii: Kii, client: KiiClient, ledger: Ledger, table: str
+) -> None:
+    class Slow(Gate):
+        """Lets a push wait for its place in the rate."""
+
+        def send[T](self, send: Callable[[], T]) -> T:
+            time.sleep(1.1)
+            return super().send(send)
+
+    pushes = Delivery(client, ledger, Slow(aws.dynamodb(), table, 0), StopSwitch(aws.dynamodb(), table))
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    with pytest.raises(Expired):
+        pushes.deliver(push(notAfter=soon))
     assert not kii.sent
 
 

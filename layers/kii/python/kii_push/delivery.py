@@ -39,20 +39,24 @@ class Delivery:
         return receipt
 
     def _send(self, request: PushRequest) -> Receipt:
-        if request.expired():
-            raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
+        _refuse_late(request)
         if request.broadcast:
             self._stop.check(request.broadcast)
         if request.lacks_confirm:
             reason = "must be true: this goes to all subscribers of an app-wide topic"
             raise InvalidRequest(Violation("confirm", reason))
+        message = preflight.checked(request.message, request.target, self._kii.app_id)
+        return self._gate.send(lambda: self._ask_kii(request, message))
+
+    def _ask_kii(self, request: PushRequest, message: Message) -> Receipt:
+        # Looking up the secret and waiting for a place in the rate take seconds.
+        _refuse_late(request)
         kii, target = self._kii, request.target
-        message = preflight.checked(request.message, target, kii.app_id)
         if isinstance(target, BucketTarget):
-            return Receipt(written=self._gate.send(lambda: _change(kii, target, message)))
+            return Receipt(written=_change(kii, target, message))
         if isinstance(target, UserTarget):
-            return Receipt(self._gate.send(lambda: kii.send_to_user(target.user, message)))
-        return Receipt(self._gate.send(lambda: kii.send_to_topic(target.topic, message, target.scope)))
+            return Receipt(kii.send_to_user(target.user, message))
+        return Receipt(kii.send_to_topic(target.topic, message, target.scope))
 
     def _settle(self, claim: Claim, end: Receipt | PushError) -> None:
         """Record the end. When that fails the claim runs out and the push counts as `unknown`."""
@@ -60,6 +64,11 @@ class Delivery:
             self._ledger.settle(claim, end)
         except LedgerError as error:
             observability.unsettled(claim.push_id, end.outcome, error)
+
+
+def _refuse_late(request: PushRequest) -> None:
+    if request.expired():
+        raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
 
 
 def _change(kii: KiiClient, target: BucketTarget, value: Message) -> Written:
