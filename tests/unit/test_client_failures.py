@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from kii_push import errors
+from kii_push import answer, errors
 from kii_push.errors import (
     KiiError,
     KiiFailed,
@@ -15,6 +15,7 @@ from kii_push.errors import (
     PushError,
     TooManyRequests,
 )
+from kii_push.topics import Topics
 from tests.unit.kii import Broken, MockKii, ok, refusal
 
 NOT_SENT = [
@@ -87,10 +88,28 @@ def test_what_may_have_reached_kii_is_unknown(mock: MockKii, failure: Exception)
     assert len(mock.calls) == 1
 
 
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "http://[", "https://elsewhere.test/"])
+def test_a_redirect_is_not_followed_wherever_it_leads(mock: MockKii, location: str) -> None:
+    mock.gives(httpx.Response(307, headers={"Location": location}))
+    assert _push(mock).outcome == Outcome.UNKNOWN
+    assert len(mock.calls) == 1
+
+
+def test_a_body_that_never_ends_is_not_waited_for(mock: MockKii, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = mock.client()
+    mock.gives(ok({"pushMessageID": "m-1"}, 201), ok({"pushMessageID": "m-2"}, 201))
+    client.send_to_user("u-1", {})  # after a login that is waited for
+    monkeypatch.setattr(answer, "LONGEST_READ", -1)
+    assert client.send_to_user("u-1", {}) is None, "the status has said that it was sent"
+    mock.gives(*(ok({"SUBSCRIBE_TO_TOPIC": []}) for _ in range(3)))
+    with pytest.raises(NoAnswer, match="ReadTimeout"):
+        Topics(client).acl("news")
+
+
 @pytest.mark.parametrize(
     ("status", "error_code", "kind", "outcome"),
     [
-        (302, None, KiiError, Outcome.REJECTED),
+        (302, None, KiiFailed, Outcome.UNKNOWN),
         (400, "INVALID_INPUT_DATA", KiiError, Outcome.REJECTED),
         (401, "UNAUTHORIZED", KiiError, Outcome.REJECTED),
         (403, "APP_DISABLED", KiiError, Outcome.REJECTED),

@@ -44,7 +44,9 @@ ERRORS = [
         (503, None, KiiUnavailable, Outcome.NOT_SENT),
         (504, None, KiiFailed, Outcome.UNKNOWN),
         (599, None, KiiFailed, Outcome.UNKNOWN),
-        (302, None, KiiError, Outcome.REJECTED),
+        (302, None, KiiFailed, Outcome.UNKNOWN),
+        (500, "WRONG_TOKEN", KiiFailed, Outcome.UNKNOWN),
+        (404, "WRONG_TOKEN", KiiError, Outcome.REJECTED),
     ],
 )
 def test_each_answer_of_kiis_has_its_error_and_outcome(

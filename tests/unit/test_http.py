@@ -110,6 +110,10 @@ def test_each_failure_is_a_problem_of_its_status_and_outcome(
     assert answer["headers"].get("Retry-After") == (str(error.retry_after) if error.retry_after else None)
 
 
+def test_nobody_is_asked_to_come_back_within_the_second() -> None:
+    assert called(kii_error(503, None, retry_after=0))["headers"]["Retry-After"] == "1"
+
+
 def test_a_problem_names_every_field_that_is_wrong() -> None:
     body = problem(called(InvalidRequest(Violation("a.b", "is odd"), Violation("", "is empty"))))
 

@@ -127,3 +127,11 @@ def test_the_largest_body_with_a_key_twice_is_refused_without_comparing_all_with
         strict_json.loads(text)
 
     assert time.process_time() - started < 1
+
+
+def test_a_key_is_quoted_so_that_it_fits_a_log_line() -> None:
+    key = "Your\ncode is 4711: " + "x" * 10_000
+    with pytest.raises(InvalidRequest) as caught:
+        strict_json.loads(f"{{{json.dumps(key)}: 1, {json.dumps(key)}: 2}}")
+    assert len(caught.value.reason) < 150
+    assert "\n" not in caught.value.reason

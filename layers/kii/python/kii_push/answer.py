@@ -16,6 +16,8 @@ from kii_push.errors import UnreadableAnswer
 MAX_BYTES = 4 * 1024 * 1024
 # Seconds. A longer wait is not believed: nothing of Kii's takes it.
 LONGEST_WAIT = 3600
+# Seconds for the whole of a body: httpx's own timeout begins anew with every byte.
+LONGEST_READ = 10
 
 # What Kii's codes look like (fact sheet 9), so that nothing else reaches a log through one.
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -74,17 +76,21 @@ def shaped[T](value: Any, shape: type[T]) -> T:
 def content(response: httpx.Response) -> bytes | None:
     """Return the body of a response whose stream is open, None if it cannot be had or is too long.
 
-    A body that breaks off is None, too, unless it was asked for: raises httpx.RequestError to a GET.
+    One that breaks off, or takes longer than LONGEST_READ, is None, too, unless it was asked for: raises
+    httpx.RequestError to a GET.
     """
     # The client asks for no compression: a small answer that unpacks to a huge one is never unpacked.
     if response.headers.get("Content-Encoding", "identity") != "identity":
         return None
     found = bytearray()
+    latest = time.monotonic() + LONGEST_READ
     try:
         for part in response.iter_bytes():
             found += part
             if len(found) > MAX_BYTES:
                 return None
+            if time.monotonic() > latest:
+                raise httpx.ReadTimeout("the body is too slow", request=response.request)
     except httpx.RequestError:
         if response.request.method == "GET":
             raise

@@ -180,7 +180,8 @@ class KiiClient:
                 answer = Answer(response.status_code, response.headers, content(response))
         except _NEVER_SENT as error:
             raise KiiUnreachable(f"Kii cannot be reached ({type(error).__name__})") from None
-        except httpx.RequestError as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            # httpx reads a redirect's target, which may be no URL, though it does not go there.
             raise NoAnswer(f"Kii gave no whole answer ({type(error).__name__})") from None
         if response.is_success:
             return answer

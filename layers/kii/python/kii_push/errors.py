@@ -33,6 +33,16 @@ class PushError(Exception):
         return str(self)
 
 
+# Characters of a name that stands in an error.
+LONGEST_NAME = 64
+
+
+def readable(name: str) -> str:
+    """Return a key that a sender chose, so that it fits a header and a log line."""
+    shown = "".join(char if char.isprintable() else "?" for char in name[:LONGEST_NAME])
+    return shown if len(name) <= LONGEST_NAME else f"{shown}…"
+
+
 @dataclass(frozen=True)
 class Violation:
     """A field of a request (a path such as `message.gcm.data.n`) and what is wrong with it."""
@@ -100,7 +110,7 @@ class RateExceeded(PushError):
 
 
 class LedgerError(PushError):
-    """The ledger cannot be used, so nothing was sent."""
+    """The ledger cannot be used. Nothing was sent, unless it is the settlement that fails."""
 
     outcome = Outcome.NOT_SENT
     retry_after = 10
@@ -186,27 +196,30 @@ class KiiUnavailable(KiiError):
 
 
 class KiiFailed(KiiError):
-    """500, 502, 504 or an unlisted 5xx: Kii may or may not have accepted the request."""
+    """500, 502, 504, an unlisted 5xx or a redirect: Kii may or may not have accepted the request."""
 
     outcome = Outcome.UNKNOWN
 
 
 # 408 and 425 say that the server did not take the request up (RFC 9110 15.5.9, RFC 8470 5.2).
 _NOT_TAKEN = frozenset({408, 425, 503})
+_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
+# Kii says 403 (fact sheet 9.4). Behind any other status the words mean something else.
+_NOT_AUTHENTICATED = frozenset({401, 403})
 _TOO_MANY_REQUESTS = 429
 
 
 def kii_error(status: int, error_code: str | None, retry_after: int | None = None) -> KiiError:
     """Return the exception for an answer of Kii's that is not a success (fact sheet 9)."""
     kind: type[KiiError]
-    if error_code == "WRONG_TOKEN":
+    if error_code == "WRONG_TOKEN" and status in _NOT_AUTHENTICATED:
         kind = WrongToken
     elif status == _TOO_MANY_REQUESTS:
         kind = TooManyRequests
     elif status in _NOT_TAKEN:
         kind = KiiUnavailable
-    elif status >= _SERVER_ERROR:
+    elif status >= _SERVER_ERROR or status < _CLIENT_ERROR:
         kind = KiiFailed
     else:
         kind = KiiError

@@ -130,7 +130,9 @@ def problem(error: PushError, push_id: str | None = None) -> Answer:
         members["errorCode"] = error.error_code
     if isinstance(error, InvalidRequest):
         members["errors"] = [{"field": each.field, "reason": each.reason} for each in error.violations]
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    wait = error.retry_after
+    # Kii may say 0, which is not worth saying: nobody should come back within the second.
+    headers = {} if wait is None else {"Retry-After": str(max(1, wait))}
     return _problem(_status(error), f"urn:kii-push:{error.outcome}", _TITLES[error.outcome], members, headers)
 
 

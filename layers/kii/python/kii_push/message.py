@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kii_push import payload
-from kii_push.errors import InvalidRequest, Violation
+from kii_push.errors import InvalidRequest, Violation, readable
 from kii_push.payload import Context
 
 # A message is Kii's body as it goes over the wire, its shape already checked against `message_shape.Message`.
@@ -15,7 +15,6 @@ RuleSet = Literal["direct", "strict-old", "new"]
 
 # As many as a person reads; a hostile message can break a rule at every few bytes.
 MAX_VIOLATIONS = 20
-_LONGEST_KEY = 64
 
 _DIRECT, _OLD, _NEW = "direct", "strict-old", "new"
 _ALL: frozenset[str] = frozenset({_DIRECT, _OLD, _NEW})
@@ -188,9 +187,7 @@ def _data(message: Message, path: tuple[str, ...]) -> Mapping[str, Any]:
 
 
 def _at(path: tuple[str, ...], key: str) -> str:
-    """Return the field's name. The key is the sender's own: it must fit a header and a log line."""
-    readable = "".join(char if char.isprintable() else "?" for char in key[:_LONGEST_KEY])
-    return ".".join((*path, readable if len(key) <= _LONGEST_KEY else f"{readable}…"))
+    return ".".join((*path, readable(key)))
 
 
 RULES = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from kii_push.errors import InvalidRequest, Violation
+from kii_push.errors import InvalidRequest, Violation, readable
 
 
 def convert[T](value: Any, shape: type[T], prefix: str = "") -> T:
@@ -20,9 +20,9 @@ def _violation(text: str, prefix: str) -> Violation:
     """Turn msgspec's "what - at `$.path`" into the field's path and what is wrong with it."""
     what, _, at = text.partition(" - at `$")
     path = [part for part in (prefix, at.rstrip("`").lstrip(".")) if part]
-    named = re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", what)
+    named = re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", what, re.DOTALL)
     if named:
-        path.append(named[2])
+        path.append(readable(named[2]))
         what = "is not a known field" if named[1] == "contains unknown" else "must be given"
     elif what.startswith("Invalid enum value"):
         # The value itself stays out of errors; the schema under docs/ lists what is possible.

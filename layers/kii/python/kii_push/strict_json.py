@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from typing import Any, NoReturn
 
-from kii_push.errors import InvalidRequest, Violation
+from kii_push.errors import InvalidRequest, Violation, readable
 
 # Kii's own messages are a few kilobytes; SQS carries at most 1 MiB.
 MAX_BYTES = 256 * 1024
@@ -52,7 +52,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise _invalid(f"has the key {twice!r} twice in one object")
+        raise _invalid(f"has the key {readable(twice)!r} twice in one object")
     return found
 
 
