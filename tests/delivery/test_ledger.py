@@ -10,6 +10,7 @@ import pytest
 
 from kii_push import aws
 from kii_push.errors import (
+    Expired,
     IDConflict,
     InFlight,
     KiiError,
@@ -56,8 +57,15 @@ def test_a_claim_whose_first_answer_got_lost_is_held(
         return update(**call)
 
     monkeypatch.setattr(dynamodb, "update_item", repeated)
-    claim = claimed(ledger)
+    claim = claimed(ledger, onUnknown="resend")
     monkeypatch.undo()
+    assert not claim.doubt
+    assert ledger.settle(claim, NoAnswer("timeout"))
+
+    monkeypatch.setattr(dynamodb, "update_item", repeated)
+    claim = claimed(ledger, onUnknown="resend")
+    monkeypatch.undo()
+    assert claim.doubt, "what was there before the first answer got lost may have been unknown"
     assert ledger.settle(claim, Receipt("m-1"))
 
 
@@ -96,6 +104,21 @@ def test_an_unknown_push_is_sent_again_when_asked_for(ledger: Ledger) -> None:
     claimed(ledger, onUnknown="resend")
 
 
+@pytest.mark.parametrize(
+    "later", [KiiUnreachable("no"), KiiError(404, "USER_NOT_FOUND"), Expired("late"), NoAnswer("timeout")]
+)
+def test_what_may_have_reached_kii_stays_unknown_until_it_is_sent(ledger: Ledger, later: PushError) -> None:
+    ledger.settle(claimed(ledger), NoAnswer("timeout"))
+    ledger.settle(claimed(ledger, onUnknown="resend"), later)
+    found = ledger.find("p-1")
+    assert found
+    assert (found.outcome, found.reason) == (Outcome.UNKNOWN, later.reason)
+    with pytest.raises(NoAnswer):
+        ledger.claim(push())
+    ledger.settle(claimed(ledger, onUnknown="resend"), Receipt("m-1"))
+    assert ledger.claim(push()) == Receipt("m-1", replayed=True)
+
+
 def test_the_claim_of_a_dead_sender_counts_as_unknown(table: str, dynamodb: "DynamoDBClient") -> None:
     ledger = Ledger(dynamodb, table, in_flight=0, days=30)
     dead = claimed(ledger)
@@ -112,7 +135,7 @@ def test_the_claim_of_a_dead_sender_counts_as_unknown(table: str, dynamodb: "Dyn
 def test_resending_takes_over_the_claim_of_a_dead_sender(table: str, dynamodb: "DynamoDBClient") -> None:
     ledger = Ledger(dynamodb, table, in_flight=0, days=30)
     claimed(ledger)
-    claimed(ledger, onUnknown="resend")
+    assert claimed(ledger, onUnknown="resend").doubt
 
 
 def entry_of(ledger: Ledger, outcome: Outcome) -> Entry:
@@ -121,12 +144,29 @@ def entry_of(ledger: Ledger, outcome: Outcome) -> Entry:
     return Entry(found.id, outcome, found.attempts, found.updated_at)
 
 
-def test_in_flight_says_when_to_come_back(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    ("age", "left", "wait"),
+    [
+        pytest.param(0, 960, 30, id="it may be over at any moment"),
+        pytest.param(0, 20, 20, id="it cannot be held any longer"),
+        pytest.param(100, 860, 860, id="its sender died"),
+    ],
+)
+def test_in_flight_says_when_to_come_back(
+    table: str,
+    dynamodb: "DynamoDBClient",
+    monkeypatch: pytest.MonkeyPatch,
+    age: int,
+    left: int,
+    wait: int,
+) -> None:
+    ledger = Ledger(dynamodb, table, in_flight=age + left, days=30)
     claimed(ledger)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + age)
     with pytest.raises(InFlight) as caught:
         ledger.claim(push(onUnknown="resend"))
-    assert caught.value.retry_after
-    assert 950 <= caught.value.retry_after <= 960
+    assert caught.value.retry_after == pytest.approx(wait, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +221,7 @@ def test_find_tells_a_push_in_flight_from_a_settled_and_an_unheard_one(ledger: L
 
 
 def test_a_push_of_a_broadcast_can_be_counted(ledger: Ledger, dynamodb: "DynamoDBClient", table: str) -> None:
-    ledger.settle(claimed(ledger, broadcast="b-1"), Receipt("m-1"))
+    ledger.settle(claimed(ledger, push_id="b-1:1", broadcast="b-1"), Receipt("m-1"))
     counted = dynamodb.query(
         TableName=table,
         IndexName="broadcast",

@@ -76,6 +76,13 @@ def test_a_message_goes_to_what_the_path_names(path: dict[str, str], target: obj
     assert "Idempotent-Replayed" not in answer["headers"]
 
 
+def test_a_caller_cannot_pass_for_a_broadcast() -> None:
+    asked = event({"message": MESSAGE, "id": "sale:1", "broadcast": "sale"}, userID="u-1")
+    answer = push_api.push(asked, Pushes(Receipt("m-1")), MockKii().client())
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["errors"][0]["field"] == "broadcast"
+
+
 @pytest.mark.parametrize("query", ["confirm=true", "confirm=false", None])
 def test_a_confirm_stands_in_the_query_or_in_the_push_request(query: str | None) -> None:
     _, kiis_own = made(event(MESSAGE, query=query, topicID="news"))

@@ -41,9 +41,44 @@ def test_the_example_of_the_contract_is_read_in_full() -> None:
             "gcm": {"enabled": True},
             "apns": {"enabled": True, "alert": {"body": "Shipped"}},
         },
+        # Written down: another one would make pushes that wait on a queue conflict with themselves.
+        fingerprint="042af352d8e4d0e60482848629f47846b16cd970d66c40796e0dc62043419f39",
         not_after=datetime(2026, 12, 1, 9, tzinfo=UTC),
         on_unknown="resend",
     )
+
+
+def test_an_unknown_field_is_named_so_that_it_fits_a_log_line() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read(**{"Your\ncode is 4711: " + "x" * 10_000: 1})
+    [violation] = caught.value.violations
+    assert violation.reason == "is not a known field"
+    assert len(violation.field) < 100
+    assert violation.field.isprintable()
+
+
+def test_the_fingerprint_is_that_of_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = {"title": "T", "body": "B"}
+    first = read(message=short).fingerprint
+    monkeypatch.setenv("KII_DEFAULT_NETWORKS", "mqtt")
+    assert read(message=dict(reversed(short.items()))).fingerprint == first
+    assert read(message={**short, "title": "U"}).fingerprint != first
+    assert read(message=short, target={"user": "other"}).fingerprint != first
+
+
+def test_the_fingerprint_of_a_change_is_that_of_what_it_does() -> None:
+    def change(**more: Any) -> str:
+        push = {"target": {"bucket": "notes"}, "objectID": "o-77", **more}
+        return request.from_json(push, default_id="any").fingerprint
+
+    replaced = change(object={"a": 1})
+    assert change(object={"a": 1}, operation="replace") == replaced
+    assert len({replaced, change(object={"a": 1}, operation="update"), change(operation="delete")}) == 3
+
+
+def test_a_schedule_must_name_its_push() -> None:
+    with pytest.raises(InvalidRequest, match=r"id: must be given by a schedule; .*scheduled-time"):
+        request.from_json({"target": {"user": "u-1"}, "message": {}}, default_id=None)
 
 
 def test_what_is_left_out_has_the_defaults_of_the_contract() -> None:
@@ -70,7 +105,12 @@ def test_a_topic_of_the_apps_wants_a_confirm(fields: dict[str, Any], lacking: se
 
 
 def test_a_push_of_a_broadcast_names_it() -> None:
-    assert read(broadcast="sale-1").broadcast == "sale-1"
+    assert read(id="sale-1:7", broadcast="sale-1").broadcast == "sale-1"
+
+
+def test_no_other_push_can_be_counted_as_a_broadcasts() -> None:
+    with pytest.raises(InvalidRequest, match="broadcast: is for the pushes that a broadcast makes"):
+        read(id="sale-10:7", broadcast="sale-1")
 
 
 @pytest.mark.parametrize(

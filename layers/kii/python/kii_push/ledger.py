@@ -7,8 +7,6 @@ of both, `outcome` is `in_flight` from the claim to the settlement. Attributes: 
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import time
 import uuid
@@ -29,6 +27,10 @@ if TYPE_CHECKING:
 
 _IN_FLIGHT = "in_flight"
 _DAY = 86_400
+# Seconds that the longest of the sending functions lives: a claim older than that is a dead sender's.
+LONGEST_SENDER = 60
+# Seconds after which to look again at a push whose sender may still be alive.
+_LOOK_AGAIN = 30
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,14 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to send one push; nobody else has it until it is settled or too old."""
+    """The right to send one push; nobody else has it until it is settled or too old.
+
+    `doubt`: an earlier try, which was to be repeated, may have reached Kii.
+    """
 
     push_id: str
     token: str
+    doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,14 +95,17 @@ class Ledger:
         Raises IDConflict if the ID was used for another push, InFlight while someone else is sending it, and
         NoAnswer if an earlier try ended `unknown` and the request does not say `onUnknown: resend`.
         """
-        claim = Claim(request.id, uuid.uuid4().hex)
+        token = uuid.uuid4().hex
         now = int(time.time())
-        held = self._put_claim(claim, request, now)
-        # boto3 repeats a call whose answer does not come. Then our own claim is what is in the way.
-        if held is None or _text(held, "claim") == claim.token:
-            return claim
+        claimed, held = self._put_claim(token, request, now)
+        if claimed:
+            return Claim(request.id, token, doubt=_text(held, "outcome") in {Outcome.UNKNOWN, _IN_FLIGHT})
+        # boto3 repeats a call whose answer does not come. Then our own claim is what is in the way; what was
+        # there before it can only be guessed.
+        if _text(held, "claim") == token:
+            return Claim(request.id, token, doubt=_is_repeated(held) and request.on_unknown == "resend")
         outcome = held["outcome"]["S"]
-        if held["fingerprint"]["S"] != fingerprint(request):
+        if held["fingerprint"]["S"] != request.fingerprint:
             raise IDConflict(f"the id {request.id} was used for another push")
         if outcome == Outcome.SENT:
             written = (
@@ -105,7 +114,8 @@ class Ledger:
             return Receipt(_text(held, "pushMessageID"), replayed=True, written=written)
         left = int(held["heldUntil"]["N"]) - now
         if outcome == _IN_FLIGHT and left > 0:
-            raise InFlight(f"the push {request.id} is being sent", retry_after=left)
+            wait = left if self._in_flight - left > LONGEST_SENDER else min(left, _LOOK_AGAIN)
+            raise InFlight(f"the push {request.id} is being sent", retry_after=wait)
         error = NoAnswer("an earlier try of this push may have reached Kii")
         if outcome == _IN_FLIGHT:
             # Whoever held the claim died between sending and settling.
@@ -113,8 +123,13 @@ class Ledger:
         raise error
 
     def settle(self, claim: Claim, end: Receipt | PushError) -> bool:
-        """Record how the push ended; return False if the claim was no longer held."""
-        values = {":outcome": {"S": str(end.outcome)}, ":now": _now()}
+        """Record how the push ended; return False if the claim was no longer held.
+
+        After a try that may have reached Kii only `sent` is another end than `unknown`: that Kii did not take
+        the later one says nothing of the first.
+        """
+        outcome = Outcome.UNKNOWN if claim.doubt and end.outcome != Outcome.SENT else end.outcome
+        values = {":outcome": {"S": str(outcome)}, ":now": _now()}
         changes = "SET outcome = :outcome, updatedAt = :now"
         facts: dict[str, str | None]
         if isinstance(end, Receipt):
@@ -127,8 +142,8 @@ class Ledger:
                 changes += f", {name} = :{name}"
                 values[f":{name}"] = {"S": value}
         values |= {":claim": {"S": claim.token}, ":in_flight": {"S": _IN_FLIGHT}}
-        held = self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
-        return held is None
+        settled, _ = self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
+        return settled
 
     def refuse(self, push_id: str, broadcast: str, error: PushError) -> None:
         """Record a push of a broadcast that cannot even be made as rejected."""
@@ -167,13 +182,13 @@ class Ledger:
             reason=_text(item, "reason"),
         )
 
-    def _put_claim(self, claim: Claim, request: PushRequest, now: int) -> dict[str, Any] | None:
-        """Take the claim if the push is new, or open and the same; return the item that is in the way."""
+    def _put_claim(self, token: str, request: PushRequest, now: int) -> tuple[bool, Mapping[str, Any]]:
+        """Take the claim if the push is new, or open and the same; return as `_update`."""
         may_repeat = "outcome IN (:not_sent, :expired)"
         values = {
-            ":fingerprint": {"S": fingerprint(request)},
+            ":fingerprint": {"S": request.fingerprint},
             ":in_flight": {"S": _IN_FLIGHT},
-            ":claim": {"S": claim.token},
+            ":claim": {"S": token},
             ":until": {"N": str(now + self._in_flight)},
             ":expires": {"N": str(now + self._days * _DAY)},
             ":now": _now(),
@@ -202,23 +217,23 @@ class Ledger:
 
     def _update(
         self, push_id: str, changes: str, condition: str, values: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        """Change an item if `condition` holds; otherwise return it as it stands."""
+    ) -> tuple[bool, Mapping[str, Any]]:
+        """Change an item if `condition` holds; return whether it did, and the item as it was before."""
         with _table_errors():
             try:
-                self._client.update_item(
+                answer = self._client.update_item(
                     TableName=self._table,
                     Key=_key(push_id),
                     UpdateExpression=changes,
                     ConditionExpression=condition,
                     ExpressionAttributeValues=values,
+                    ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
                 # ALL_OLD puts the item beside the error, where boto3's stubs do not expect it.
-                held: dict[str, Any] = cast("dict[str, Any]", error.response)["Item"]
-                return held
-        return None
+                return False, cast("dict[str, Any]", error.response)["Item"]
+        return True, answer.get("Attributes", {})
 
 
 def from_environment() -> Ledger:
@@ -229,12 +244,6 @@ def from_environment() -> Ledger:
         in_flight=int(os.environ["IN_FLIGHT_SECONDS"]),
         days=int(os.environ["LEDGER_DAYS"]),
     )
-
-
-def fingerprint(request: PushRequest) -> str:
-    """Return the SHA-256 of what the push says and to whom, the same whatever the order of its keys."""
-    said = [repr(request.target), request.message]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -249,6 +258,10 @@ def _table_errors() -> Iterator[None]:
 
 def _key(push_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"push#{push_id}"}}
+
+
+def _is_repeated(item: Mapping[str, Any]) -> bool:
+    return int(item["attempts"]["N"]) > 1
 
 
 def _now() -> dict[str, str]:

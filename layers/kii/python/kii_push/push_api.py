@@ -58,6 +58,8 @@ def _request(event: Event, key: str | None) -> PushRequest:
     value = (
         _object_change(event, target) if "bucket" in target else request.merged(http.json_body(event), target)
     )
+    if "broadcast" in value:
+        raise InvalidRequest(Violation("broadcast", "is for the pushes that a broadcast makes"))
     if key is not None:
         if value.get("id", key) != key:
             raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))

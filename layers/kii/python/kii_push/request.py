@@ -1,5 +1,7 @@
 """The push request: one JSON for the HTTPS, queue and schedule doors, and the targets it can name."""
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, cast
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 
 from kii_push import identifiers, message_shape, short_form, strict_json
 from kii_push.errors import InvalidRequest, Violation
@@ -89,12 +91,14 @@ class PushRequest:
     """A push to be made.
 
     `message` is Kii's body, with its types checked but not yet its rules. For a BucketTarget it is the
-    object, or the fields of it that `update` changes; empty for `delete`.
+    object, or the fields of it that `update` changes; empty for `delete`. `fingerprint` is the SHA-256 of
+    what the sender said, and to whom, whatever the order of the keys and the stack's default networks.
     """
 
     id: str
     target: Target
     message: Message
+    fingerprint: str
     not_after: datetime | None = None
     on_unknown: OnUnknown = "hold"
     confirm: bool = False
@@ -110,22 +114,30 @@ class PushRequest:
         return isinstance(self.target, TopicTarget) and self.target.scope == APP and not self.confirm
 
 
-def parse(text: str, *, default_id: str) -> PushRequest:
+def parse(text: str, *, default_id: str | None) -> PushRequest:
     """Read a push request as it stands in an SQS message or a schedule's input.
 
-    Raises InvalidRequest with every field that is malformed, unknown or missing.
+    Without a `default_id` it must have its own. Raises InvalidRequest with every field that is malformed,
+    unknown or missing.
     """
     return from_json(strict_json.loads(text), default_id=default_id)
 
 
-def from_json(value: Any, *, default_id: str) -> PushRequest:
+def from_json(value: Any, *, default_id: str | None) -> PushRequest:
     """Return the push request in a decoded JSON `value`. Raises InvalidRequest as `parse` does."""
     shape = convert(value, RequestShape)
     target, message = _push(shape)
+    own_id = default_id if shape.id is UNSET else shape.id
+    if own_id is None:
+        hint = "if it repeats, with <aws.scheduler.scheduled-time> in it"
+        raise InvalidRequest(Violation("id", f"must be given by a schedule; {hint}"))
+    if shape.broadcast is not UNSET and not own_id.startswith(f"{shape.broadcast}:"):
+        raise InvalidRequest(Violation("broadcast", "is for the pushes that a broadcast makes"))
     return PushRequest(
-        id=push_id(default_id if shape.id is UNSET else shape.id),
+        id=push_id(own_id),
         target=target,
         message=message,
+        fingerprint=_fingerprint(shape, target),
         not_after=None if shape.not_after is UNSET else shape.not_after,
         on_unknown=shape.on_unknown,
         confirm=shape.confirm,
@@ -138,6 +150,13 @@ def push_id(value: str, field: str = "id") -> str:
     if not _PUSH_ID.fullmatch(value):
         raise InvalidRequest(Violation(field, "must be 1 to 128 printable ASCII characters without spaces"))
     return value
+
+
+def _fingerprint(shape: RequestShape, target: Target) -> str:
+    said = [to_builtins(shape.target), *(each for each in (shape.message, shape.object) if each is not UNSET)]
+    if isinstance(target, BucketTarget):
+        said += [target.operation, target.object_id]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _push(shape: RequestShape) -> tuple[Target, Message]:
