@@ -27,8 +27,11 @@ def plenty() -> int:
     return 60_000
 
 
-def taken(queue: Queue, *bodies: dict[str, Any], group: str | None = None) -> list[dict[str, Any]]:
-    """Put pushes on a real queue and take them off as Lambda's poller does."""
+def taken(
+    queue: Queue, *bodies: dict[str, Any], group: str | None = None, fifo: bool = True
+) -> list[dict[str, Any]]:
+    """Put pushes on a real queue and take them off as Lambda's poller does; a FIFO queue's have a `group`."""
+    name = queue.url.rpartition("/")[2] + (".fifo" if group and fifo else "")
     for each in bodies:
         aws.sqs().send_message(QueueUrl=queue.url, MessageBody=json.dumps(each))
     messages = aws.sqs().receive_message(
@@ -40,7 +43,7 @@ def taken(queue: Queue, *bodies: dict[str, Any], group: str | None = None) -> li
             "receiptHandle": message["ReceiptHandle"],
             "body": message["Body"],
             "attributes": dict(message["Attributes"]) | ({"MessageGroupId": group} if group else {}),
-            "eventSourceARN": f"arn:aws:sqs:ap-northeast-1:000000000000:{queue.url.rpartition('/')[2]}",
+            "eventSourceARN": f"arn:aws:sqs:ap-northeast-1:000000000000:{name}",
         }
         for message in messages
     ]
@@ -101,6 +104,16 @@ def test_a_group_goes_on_behind_a_message_that_can_never_be_sent(
     records = taken(queue, {"id": "bad"}, body("b"), group="one")
     assert settle_batch(records, pushes, threads, plenty) == []
     assert len(kii.sent) == 1
+
+
+def test_a_standard_queues_groups_keep_no_order(
+    kii: Kii, pushes: Delivery, threads: ThreadPoolExecutor, queue: Queue
+) -> None:
+    together = threading.Barrier(3, timeout=10)
+    kii.before = lambda _: together.wait()
+    records = taken(queue, body("a"), body("b"), body("c"), group="tenant", fifo=False)
+    assert settle_batch(records, pushes, threads, plenty) == []
+    assert len(kii.sent) == 3
 
 
 def test_another_group_is_not_held_up(
