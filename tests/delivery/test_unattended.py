@@ -33,6 +33,18 @@ def test_a_push_without_an_id_takes_the_messages(pushes: Delivery, kii: Kii) -> 
     assert len(kii.sent) == 2
 
 
+def test_a_push_that_must_name_itself_is_dead_lettered_without_an_id(
+    pushes: Delivery, kii: Kii, dead_letters: Queue
+) -> None:
+    nameless = json.dumps({key: value for key, value in body().items() if key != "id"})
+    assert settle(nameless, "invocation-1", pushes, own_id=True) == Settled(Outcome.REJECTED)
+    (message,) = dead_letters.messages()
+    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+    assert (attributes["field"], attributes["pushID"]) == ("id", "invocation-1")
+    assert settle(text(), "invocation-1", pushes, own_id=True) == Settled(Outcome.SENT)
+    assert len(kii.sent) == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [

@@ -120,9 +120,15 @@ def test_a_bad_schedule_input_is_dead_lettered_with_the_field(run: "Run", dead_l
     function = run("scheduled_push", DEAD_LETTER_QUEUE_URL=dead_letters.url)
 
     assert function.invoke({**push(n=1), "onUnknown": "shrug"}) is None
+    assert function.invoke(push(n=1)) is None
+    assert function.invoke([push(n=1)]) is None
 
-    [letter] = dead_letters.messages()
-    assert letter["MessageAttributes"]["field"]["StringValue"] == "onUnknown"
+    letters = [
+        {name: each["StringValue"] for name, each in letter["MessageAttributes"].items()}
+        for letter in dead_letters.messages()
+    ]
+    assert [each.get("field") for each in letters] == ["onUnknown", "id", None]
+    assert "scheduled-time" in letters[1]["reason"], "what to do about it"
 
 
 def test_a_scheduled_push_goes_to_the_push_queue_while_kii_is_unreachable(
@@ -135,11 +141,10 @@ def test_a_scheduled_push_goes_to_the_push_queue_while_kii_is_unreachable(
         DEAD_LETTER_QUEUE_URL=dead_letters.url,
     )
 
-    assert function.invoke(push(n=1)) is None
+    request = {"id": "digest-1", **push(n=1)}
+    assert function.invoke(request) is None
 
     # It waits for as long as Kii should be left alone.
     [message] = push_queue.messages(within=20)
-    queued = json.loads(message["Body"])
-    assert queued.pop("id")
-    assert queued == push(n=1)
+    assert json.loads(message["Body"]) == request
     assert dead_letters.messages() == []

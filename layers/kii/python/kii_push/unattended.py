@@ -19,22 +19,23 @@ class Settled:
     retry_after: int = 0
 
 
-def settle(body: str, default_id: str, delivery: Delivery) -> Settled:
+def settle(body: str, name: str, delivery: Delivery, *, own_id: bool = False) -> Settled:
     """Deliver the push request in `body`, and dead-letter it with the reason if it can never be sent.
 
+    `name` is its ID if it has none, unless it must have an `own_id`; then only the dead letter is named so.
     Raises nothing: one push must not take the rest of its batch along.
     """
     try:
-        return _settle(body, default_id, delivery)
+        return _settle(body, name, delivery, own_id=own_id)
     except Exception as error:  # noqa: BLE001 (logged, and the push comes back)
         observability.crashed(error)
         return Settled(None, again=True)
 
 
-def _settle(body: str, default_id: str, delivery: Delivery) -> Settled:
-    push_id, on_unknown = default_id, "hold"
+def _settle(body: str, name: str, delivery: Delivery, *, own_id: bool) -> Settled:
+    push_id, on_unknown = name, "hold"
     try:
-        push = request.parse(body, default_id=default_id)
+        push = request.parse(body, default_id=None if own_id else name)
         push_id, on_unknown = push.id, push.on_unknown
         receipt = delivery.deliver(push)
     except PushError as error:
