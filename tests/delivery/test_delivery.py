@@ -117,9 +117,9 @@ def test_a_push_that_gets_too_late_on_its_way_to_kii_is_not_sent(
     class Slow(Gate):
         """Lets a push wait for its place in the rate."""
 
-        def send[T](self, send: Callable[[], T]) -> T:
+        def send[T](self, send: Callable[[], T], *, broadcast: bool = False) -> T:
             time.sleep(1.1)
-            return super().send(send)
+            return super().send(send, broadcast=broadcast)
 
     pushes = Delivery(client, ledger, Slow(aws.dynamodb(), table, 0), StopSwitch(aws.dynamodb(), table))
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()

@@ -137,6 +137,21 @@ def test_the_rate_is_shared(dynamodb: "DynamoDBClient", table: str) -> None:
     assert max(counts) <= 5
 
 
+def test_broadcasts_leave_room_for_single_pushes(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.5)  # all in one second
+    one = Gate(dynamodb, table, 5)
+    for _ in range(4):
+        one.send(sent, broadcast=True)
+    with pytest.raises(RateExceeded):
+        one.send(sent, broadcast=True)
+    assert one.send(sent) == "m-1"
+    with pytest.raises(RateExceeded):
+        one.send(sent)
+
+
 def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
     dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

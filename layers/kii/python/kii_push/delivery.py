@@ -46,7 +46,7 @@ class Delivery:
             reason = "must be true: this goes to all subscribers of an app-wide topic"
             raise InvalidRequest(Violation("confirm", reason))
         message = preflight.checked(request.message, request.target, self._kii.app_id)
-        return self._gate.send(lambda: self._ask_kii(request, message))
+        return self._gate.send(lambda: self._ask_kii(request, message), broadcast=bool(request.broadcast))
 
     def _ask_kii(self, request: PushRequest, message: Message) -> Receipt:
         # Looking up the secret and waiting for a place in the rate take seconds.

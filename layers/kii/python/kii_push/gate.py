@@ -48,7 +48,8 @@ class Gate:
     """Lets a send through, or raises BreakerOpen or RateExceeded. Safe to share between threads.
 
     The breaker opens for everyone at the first 429: Kii asks not to retry (fact sheet 9.5). `per_second` is
-    the bundle's rate over all environments; 0 is no limit. Both live in the ledger's table.
+    the bundle's rate over all environments; 0 is no limit. Both live in the ledger's table. Of each second's
+    places broadcasts leave a fifth to single pushes, which somebody may be waiting for.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str, per_second: int) -> None:
@@ -68,19 +69,21 @@ class Gate:
             on_circuit_open=_refuse,
         )(self._at_our_rate)
 
-    def send[T](self, send: Send[T]) -> T:
+    def send[T](self, send: Send[T], *, broadcast: bool = False) -> T:
         """Call `send` and return what it returns, unless the breaker is open or the rate is used up.
 
-        Raises BreakerOpen, RateExceeded, LedgerError if the rate cannot be read, and what `send` raises.
+        `broadcast`: it is one push of many. Raises BreakerOpen, RateExceeded, LedgerError if the rate cannot
+        be read, and what `send` raises.
         """
-        sent: T | KiiError = self._guarded(send)
+        places = max(1, self._per_second * 4 // 5) if broadcast else self._per_second
+        sent: T | KiiError = self._guarded(send, places)
         if isinstance(sent, KiiError):
             raise sent
         return sent
 
-    def _at_our_rate[T](self, send: Send[T]) -> T | KiiError:
+    def _at_our_rate[T](self, send: Send[T], places: int) -> T | KiiError:
         deadline = time.monotonic() + LONGEST_WAIT
-        while self._per_second and not self._take_place(int(time.time())):
+        while self._per_second and not self._take_place(int(time.time()), places):
             wait = 1 - time.time() % 1 + random.uniform(0, 0.2)  # noqa: S311 (no secret)
             if time.monotonic() + wait > deadline:
                 raise RateExceeded(f"the rate of {self._per_second} pushes a second is used up")
@@ -93,8 +96,8 @@ class Gate:
             # Whatever Kii thinks of this push, it takes calls: a probe that is answered closes the breaker.
             return answered
 
-    def _take_place(self, second: int) -> bool:
-        """Count one push in this second; return False if the second is full."""
+    def _take_place(self, second: int, places: int) -> bool:
+        """Count one push in this second; return False if so many have a place in it."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -103,7 +106,7 @@ class Gate:
                 ConditionExpression="attribute_not_exists(used) OR used < :limit",
                 ExpressionAttributeValues={
                     ":one": {"N": "1"},
-                    ":limit": {"N": str(self._per_second)},
+                    ":limit": {"N": str(places)},
                     ":expires": {"N": str(second + 3600)},
                 },
             )
@@ -119,7 +122,7 @@ def from_environment() -> Gate:
     return Gate(aws.dynamodb(), os.environ["LEDGER_TABLE"], int(os.environ["PUSHES_PER_SECOND"]))
 
 
-def _refuse(_send: Send[Any], *, circuit: "CircuitInfo") -> Any:
+def _refuse(_send: Send[Any], _places: int, *, circuit: "CircuitInfo") -> Any:
     opened = circuit.opened_at or time.time()
     left = math.ceil(opened + RECOVERY - time.time())
     raise BreakerOpen(left if left > 0 else PROBE)
