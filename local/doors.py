@@ -47,7 +47,10 @@ class Doors:
         ]
 
     def schedule(self, name: str, when: datetime, request: dict[str, Any]) -> None:
-        """Make a schedule that sends the push request once, at `when`, and then deletes itself."""
+        """Make a schedule that sends the push request once, at `when`, and then deletes itself.
+
+        Its name is the push's ID, unless the request has its own.
+        """
         self._scheduler.create_schedule(
             Name=name,
             GroupName=self._outputs.ScheduleGroupName,
@@ -57,7 +60,7 @@ class Doors:
             Target={
                 "Arn": self._outputs.ScheduledPushFunctionArn,
                 "RoleArn": self._outputs.SchedulerRoleArn,
-                "Input": json.dumps(request),
+                "Input": json.dumps({"id": name, **request}),
             },
         )
 

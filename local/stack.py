@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +96,7 @@ class LocalStack:
         """Start, build and deploy everything; when that fails, raise LocalError with nothing left running."""
         try:
             with self._step("start the Kii sandbox and MiniStack"):
-                self.start_sandbox()
+                self._start_sandbox()
                 self.servers.append(start_ministack(self.ports.aws, self.directory))
             self.deploy(build(self._step))
         except BaseException:
@@ -119,17 +120,21 @@ class LocalStack:
         deployed = f"{self.outputs.RestApiId}/{self.outputs.StageName}"
         self.api_url = f"{self.endpoint}/restapis/{deployed}/_user_request_"
 
-    def start_sandbox(self) -> None:
-        """Start the sandbox; again after `stop_sandbox`, it remembers everything it had acknowledged."""
+    @contextmanager
+    def sandbox_stopped(self) -> Iterator[None]:
+        """Let Kii be down meanwhile; afterwards it remembers everything that it had acknowledged."""
+        end(self.servers.pop(0))
+        try:
+            yield
+        finally:
+            self._start_sandbox()
+
+    def _start_sandbox(self) -> None:
         # The credentials are for signing what its console sends to the bundle.
         variables = aws_variables(self.endpoint)
         self.servers.insert(
             0, start_sandbox(self.ports.sandbox, self.ports.mqtt, self.directory, env=variables)
         )
-
-    def stop_sandbox(self) -> None:
-        """End the sandbox alone: Kii is down."""
-        end(self.servers.pop(0))
 
     def variables(self) -> dict[str, str]:
         """Return the environment in which the README's examples reach this stack."""
