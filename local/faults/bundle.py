@@ -2,13 +2,12 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import batched
 from types import TracebackType
@@ -52,6 +51,7 @@ class Bundle:
         self._sqs = session.client("sqs", endpoint_url=stack.endpoint)
         self._lambda = session.client("lambda", endpoint_url=stack.endpoint)
         self._dynamodb = session.client("dynamodb", endpoint_url=stack.endpoint)
+        self._names: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -63,16 +63,14 @@ class Bundle:
             client.close()
 
     def enqueue(self, requests: Iterable[dict[str, Any]]) -> None:
-        """Put push requests on the push queue while nothing takes from it, then let it go."""
-        url = self._stack.outputs.PushQueueUrl
-        with self._untouched(url):
-            for some in batched(requests, _BATCH, strict=False):
-                entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                    {"Id": str(place), "MessageBody": json.dumps(each)} for place, each in enumerate(some)
-                ]
-                answer = self._sqs.send_message_batch(QueueUrl=url, Entries=entries)
-                if answer.get("Failed"):
-                    raise LocalError(f"The push queue did not take a message: {answer['Failed'][0]}.")
+        """Put push requests on the push queue."""
+        for some in batched(requests, _BATCH, strict=False):
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(place), "MessageBody": json.dumps(each)} for place, each in enumerate(some)
+            ]
+            answer = self._sqs.send_message_batch(QueueUrl=self._stack.outputs.PushQueueUrl, Entries=entries)
+            if answer.get("Failed"):
+                raise LocalError(f"The push queue did not take a message: {answer['Failed'][0]}.")
 
     def purge(self) -> None:
         """Take everything off the push queues and the dead-letter queue."""
@@ -108,6 +106,17 @@ class Bundle:
                 found[key.removeprefix(_PUSH)] = outcome
         return found
 
+    def ended_for(self, reason: str) -> int:
+        """Return of how many pushes the ledger has a reason that begins so."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._stack.outputs.LedgerTable,
+            FilterExpression="begins_with(reason, :reason)",
+            ExpressionAttributeValues={":reason": {"S": reason}},
+            Select="COUNT",
+            ConsistentRead=True,
+        )
+        return sum(page["Count"] for page in pages)
+
     def dead_letters(self) -> dict[str, list[str]]:
         """Return the outcomes on each push's dead letters by the push's ID, and hide the letters."""
         found: dict[str, list[str]] = defaultdict(list)
@@ -129,7 +138,7 @@ class Bundle:
 
     def environments(self, function: str) -> list[int]:
         """Return the process IDs of the environments of a function, by its name in the template."""
-        name = deployed_function(self._stack.endpoint, function)["FunctionName"]
+        name = self._deployed_name(function)
         listed = subprocess.run(
             ["ps", "-axwwo", "pid=,ppid=,args="],  # noqa: S607 (its place differs from system to system)
             capture_output=True,
@@ -142,28 +151,37 @@ class Bundle:
             int(pid) for pid, parent, command in rows if parent == ministack and f"-lambda-{name}-" in command
         ]
 
-    def kill_sender(self) -> bool:
-        """Kill an environment that sends what is on the queue, without a chance to clean up.
-
-        Returns False if there is none.
-        """
-        running = self.environments("QueuePushFunction")
-        if running:
-            os.kill(random.choice(running), signal.SIGKILL)  # noqa: S311 (no secret)
+    def kill(self, function: str) -> bool:
+        """Kill all environments of a function without a chance to clean up; return False if there is none."""
+        running = self.environments(function)
+        for pid in running:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return bool(running)
+
+    def kill_senders(self) -> bool:
+        """Kill all environments that send what is on the queue; return False if there is none."""
+        return self.kill("QueuePushFunction")
+
+    def _deployed_name(self, function: str) -> str:
+        if function not in self._names:
+            configuration = deployed_function(self._stack.endpoint, function)
+            self._names[function] = configuration["FunctionName"]
+        return self._names[function]
 
     @contextmanager
     def _untouched(self, queue_url: str) -> Iterator[None]:
         """Let no function take from the queue meanwhile.
 
-        MiniStack's poller rewrites a queue's list without a lock: what is sent at that moment may be dropped,
-        and what is purged come back.
+        MiniStack's poller rewrites a queue's list without a lock: what is purged at that moment comes back.
         """
         name = queue_url.rpartition("/")[2]
         mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
         ids = [each["UUID"] for each in mappings if each["EventSourceArn"].rpartition(":")[2] == name]
         for each in ids:
             self._lambda.update_event_source_mapping(UUID=each, Enabled=False)
-        yield
-        for each in ids:
-            self._lambda.update_event_source_mapping(UUID=each, Enabled=True)
+        try:
+            yield
+        finally:
+            for each in ids:
+                self._lambda.update_event_source_mapping(UUID=each, Enabled=True)

@@ -60,7 +60,7 @@ class Kii:
     def exhausted(self) -> bool:
         """Say whether every rule in force has struck as many `times` as it should."""
         rules: list[dict[str, Any]] = self._http.get("/_sandbox/faults").raise_for_status().json()
-        return all(rule["times"] == 0 for rule in rules)
+        return bool(rules) and all(rule["times"] == 0 for rule in rules)
 
     def requests(self, after: int = 0) -> list[dict[str, Any]]:
         """Return the requests that reached Kii after the one with this `seq`."""
@@ -81,7 +81,8 @@ class Kii:
 
         One that was minted before the sandbox was last started is as old as the first request since.
         """
-        asked = self.requests()
+        # What was asked while the clock was ahead is not of any age.
+        asked = [each for each in self.requests() if each["at"] <= time.time() * 1000]
         minted = [each for each in asked if each["path"].endswith("/oauth2/token")]
         if not asked:
             raise LocalError("Nothing has asked the sandbox for anything: no token can expire.")

@@ -1,5 +1,6 @@
-"""What goes wrong during a fault run, one thing after the other, while the queue is being worked off."""
+"""What goes wrong during a fault run, one thing after the other, while pushes are on the queue."""
 
+import math
 import random
 import time
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import batched
 from typing import Any
 
 from local.faults.bundle import Bundle
@@ -14,18 +16,20 @@ from local.faults.kii import Kii, wait_for
 from local.stack import LocalStack
 
 # Seconds in which a fault must have struck as often as it should.
-_PATIENCE = 180
+_PATIENCE = 240
 # Milliseconds: more than the 10 s that the client waits for an answer.
 _TOO_SLOW = 11_000
 # Milliseconds that an answer is held back so that a sender can be killed while it waits for it.
-_HELD = 300
+_HELD = 3_000
 # Sends that are under way at once: more than one environment's ten, so that every sender is in mid-batch.
 _BUSY = 11
+# What the senders of the queue can hold at once: two environments with ten threads each.
+_UNDER_WAY = 20
 # Seconds.
 _STORM = 10
 _DOWN = 5
 # Pushes for which all phases happen once.
-_ROUND = 2000
+_ROUND = 4000
 
 
 @dataclass(frozen=True)
@@ -46,20 +50,20 @@ class Passed:
 
 
 class Phases:
-    """The phases of one run, in their order; `pushes` says how often each fault strikes."""
+    """The phases of one run, in their order, and the pushes that they meet.
 
-    def __init__(self, stack: LocalStack, kii: Kii, bundle: Bundle, pushes: int) -> None:
+    `may_be_unknown` counts the pushes that have met a fault which leaves it open whether Kii took them, at
+    the most; `killed` how often the senders were killed while they waited for Kii.
+    """
+
+    def __init__(
+        self, stack: LocalStack, kii: Kii, bundle: Bundle, requests: Sequence[dict[str, Any]]
+    ) -> None:
+        """Plan the run: `requests` go on the queue a share a phase, so that none lacks pushes to meet."""
         self._stack = stack
         self._kii = kii
         self._bundle = bundle
-        self._rounds = max(1, pushes // _ROUND)
-        self._kills = 3
-        self._times = max(10, pushes // self._rounds // 100)
-        self._passed: list[Passed] = []
-
-    def run(self) -> Iterator[Passed]:
-        """Let every phase happen, and all of them again as the queue is worked off."""
-        phases = (
+        self._phases = (
             self._senders_killed,
             self._too_slow,
             self._cut,
@@ -69,19 +73,21 @@ class Phases:
             self._refused,
             self._too_many,
         )
-        queued = self._bundle.waiting().all
-        for done in range(self._rounds):
-            left = queued * (self._rounds - done) // self._rounds
-            self._wait_until_worked_off(left)
-            for phase in phases:
+        self._rounds = max(1, len(requests) // _ROUND)
+        each = math.ceil(len(requests) / self._rounds / len(self._phases))
+        self._shares = batched(requests, each, strict=False)
+        # The most frequent fault, 503, strikes five times as often, which is a third of a share.
+        self._times = max(10, each // 14)
+        self._kills = 3 * self._rounds
+        self.may_be_unknown = self.killed = 0
+        self._passed: list[Passed] = []
+
+    def run(self) -> Iterator[Passed]:
+        """Let every phase happen, as often as there are pushes for all of them."""
+        for _ in range(self._rounds):
+            for phase in self._phases:
                 phase()
                 yield self._passed[-1]
-
-    def _wait_until_worked_off(self, left: int) -> None:
-        """Wait until no more pushes are on the queue than these: the rounds are spread over all of them."""
-        wait_for(
-            lambda: self._bundle.waiting().all <= left, f"The queue was not worked off to {left}", within=600
-        )
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -91,21 +97,30 @@ class Phases:
         self._passed.append(Passed(name, time.monotonic() - begun, answers))
         self._kii.fault()
 
+    def _feed(self) -> None:
+        """Put the phase's share of the pushes on the queue."""
+        self._bundle.enqueue(next(self._shares))
+
     def _strike(self, *rules: dict[str, Any]) -> None:
         """Let each rule strike its `times`."""
         self._kii.fault(*rules)
+        self._feed()
         wait_for(self._kii.exhausted, "The fault did not strike often enough", within=_PATIENCE)
 
     def _senders_killed(self) -> None:
-        with self._phase(f"sender killed in mid-batch, {self._kills} times"):
+        with self._phase(f"senders killed in mid-batch, {self._kills} times"):
+            self._feed()
             for number in range(self._kills):
                 self._kii.fault({"delayMs": _HELD, "after": number % 2 == 0})
                 self._wait_until_busy()
-                if number % 3 == 0:
-                    # Not while it waits for Kii, but at any moment: claiming, settling, answering.
+                if number % 3:
+                    self.killed += 1
+                else:
+                    # Not while they wait for Kii, but at any moment: claiming, settling, answering.
                     self._kii.fault()
-                    time.sleep(random.uniform(0, 0.5))  # noqa: S311 (no secret)
-                wait_for(self._bundle.kill_sender, "No sender is running", within=_PATIENCE)
+                    time.sleep(random.uniform(0, _HELD / 1000))  # noqa: S311 (no secret)
+                wait_for(self._bundle.kill_senders, "No sender is running", within=_PATIENCE)
+                self.may_be_unknown += _UNDER_WAY
 
     def _wait_until_busy(self) -> None:
         before = self._kii.last()
@@ -117,11 +132,11 @@ class Phases:
 
     def _too_slow(self) -> None:
         with self._phase("no answer in time"):
-            times = max(20, self._times)
+            times = max(10, self._times // 2)
             self._strike(
-                {"delayMs": _TOO_SLOW, "times": times // 2},
-                {"delayMs": _TOO_SLOW, "times": times // 2, "after": True},
+                {"delayMs": _TOO_SLOW, "times": times}, {"delayMs": _TOO_SLOW, "times": times, "after": True}
             )
+            self.may_be_unknown += 2 * times
             # The last ones act now, and nobody waits for their answers any more.
             time.sleep(_TOO_SLOW / 1000)
 
@@ -130,21 +145,24 @@ class Phases:
             self._strike(
                 {"drop": "after", "times": 2 * self._times}, {"drop": "before", "times": self._times}
             )
+            self.may_be_unknown += 3 * self._times
 
     def _failed(self) -> None:
         with self._phase("500, 502 and 504, half of them after delivering"):
-            self._strike(
-                *(
-                    {"status": status, "times": max(2, self._times // 4), "after": after}
-                    for status in (500, 502, 504)
-                    for after in (True, False)
-                )
-            )
+            times = max(2, self._times // 4)
+            rules = [
+                {"status": status, "times": times, "after": after}
+                for status in (500, 502, 504)
+                for after in (True, False)
+            ]
+            self._strike(*rules)
+            self.may_be_unknown += len(rules) * times
 
     def _token_expired(self) -> None:
         with self._phase("token expired"):
             before = self._kii.last()
             self._kii.expire_tokens()
+            self._feed()
             wait_for(
                 lambda: _went_on(self._kii.sends(before), self._times),
                 "No push was sent with a new token",
@@ -157,14 +175,27 @@ class Phases:
             self._strike({"status": 503, "headers": {"Retry-After": "1"}, "times": 5 * self._times})
 
     def _refused(self) -> None:
-        with self._phase("connection refused"):
-            self._stack.stop_sandbox()
+        with self._phase("connection refused"), self._stack.sandbox_stopped():
+            self.may_be_unknown += _UNDER_WAY
+            before = self._bundle.ended_for("Kii cannot be reached")
+            self._feed()
+            wait_for(
+                lambda: self._bundle.ended_for("Kii cannot be reached") >= before + self._times,
+                "Nobody found Kii gone",
+                within=_PATIENCE,
+            )
             time.sleep(_DOWN)
-            self._stack.start_sandbox()
 
     def _too_many(self) -> None:
         with self._phase(f"429 for {_STORM} s"):
-            self._kii.fault({"status": 429})
+            before = self._kii.last()
+            self._kii.fault({"status": HTTPStatus.TOO_MANY_REQUESTS})
+            self._feed()
+            wait_for(
+                lambda: HTTPStatus.TOO_MANY_REQUESTS in {each["status"] for each in self._kii.sends(before)},
+                "Nobody met a 429",
+                within=_PATIENCE,
+            )
             time.sleep(_STORM)
 
 

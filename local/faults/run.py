@@ -62,16 +62,22 @@ def run(stack: LocalStack, pushes: int, say: Say) -> Report:
         every = [(push_id, "hold") for push_id in held]
         for place, push_id in enumerate(resent):
             every.insert(place * (_HELD_TO_RESENT + 1), (push_id, "resend"))
-        bundle.enqueue(push_request(push_id, onUnknown=on_unknown) for push_id, on_unknown in every)
-        say(f"{len(every):,} pushes are on the queue")
-        for phase in Phases(stack, kii, bundle, pushes).run():
+        requests = [push_request(push_id, onUnknown=on_unknown) for push_id, on_unknown in every]
+        phases = Phases(stack, kii, bundle, requests)
+        for phase in phases.run():
             say(f"{phase}; {bundle.waiting()}")
         # A push that met many faults is put off for up to 15 minutes.
         _drained(bundle, say, within=960 + pushes / 20)
         seconds = time.monotonic() - begun
         facts = Facts(kii.deliveries(), bundle.outcomes(), bundle.dead_letters())
+        found_dead = bundle.ended_for("an earlier try of this push may have reached Kii")
     hold, resend = tally(held, "hold", facts), tally(resent, "resend", facts)
     broken = [*hold.broken, *resend.broken, *strangers([*held, *resent], facts)]
+    unknown = hold.outcomes["unknown"]
+    if unknown > phases.may_be_unknown:
+        broken.append(f"{unknown} are unknown, but only {phases.may_be_unknown} met what makes them so")
+    if found_dead < phases.killed:
+        broken.append(f"the senders were killed {phases.killed} times, which {found_dead} pushes met")
     return Report(seconds, hold, resend, broken)
 
 

@@ -75,8 +75,8 @@ def _broken(push_id: str, on_unknown: str, facts: Facts) -> Iterable[str]:
         case "unknown":
             if on_unknown == "resend":
                 yield f"{_LOST}: still unknown, and nobody tries again"
-            elif letters.count("unknown") == 0:
-                yield f"{_LOST}: unknown, and no dead letter tells a person"
+            elif set(letters) != {"unknown"}:
+                yield f"{_LOST}: unknown, and no dead letter tells a person so"
         case None:
             yield f"{_LOST}: no outcome, delivered {delivered} times"
         case _:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 PUSHES = 1000
 
 
-# Seconds. What a killed sender held is hidden for 60, the breaker is open for 30, a 429 is waited out for 60.
-@pytest.mark.timeout(400)
+# Seconds. What a killed sender held is hidden for 60, the breaker is open for 30, a 429 is waited out for 60,
+# and what met several faults comes back later each time.
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("kii")
 def test_nothing_is_lost_and_nothing_sent_twice(stack: "LocalStack") -> None:
     report = run(stack, PUSHES, print)
