@@ -114,12 +114,14 @@ def empty_tables(stack: "LocalStack") -> None:
             keys = [
                 key["AttributeName"] for key in tables.describe_table(TableName=name)["Table"]["KeySchema"]
             ]
-            items = tables.scan(TableName=name)["Items"]
+            pages = tables.get_paginator("scan").paginate(TableName=name)
+            items = [item for page in pages for item in page["Items"]]
             for some in batched(items, 25, strict=False):
                 deletions: list[WriteRequestTypeDef] = [
                     {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in some
                 ]
-                tables.batch_write_item(RequestItems={name: deletions})
+                answer = tables.batch_write_item(RequestItems={name: deletions})
+                assert not answer["UnprocessedItems"]
     resources.close()
     tables.close()
 
@@ -132,11 +134,11 @@ def drop_dead_letters(stack: "LocalStack") -> None:
 
 
 def dead_letters(stack: "LocalStack", *, count: int) -> list["MessageTypeDef"]:
-    """Take `count` messages off the stack's dead-letter queue; fewer when they do not come within 20 s."""
+    """Take `count` messages off the stack's dead-letter queue; fewer when they do not come within 60 s."""
     client = aws_session().client("sqs", endpoint_url=stack.endpoint)
     url = stack.outputs.DeadLetterQueueUrl
     found: list[MessageTypeDef] = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(found) < count and time.monotonic() < deadline:
         answer = client.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
         for message in answer.get("Messages", []):

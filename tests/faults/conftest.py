@@ -29,7 +29,7 @@ def warm(stack: LocalStack, doors: Doors, bundle: Bundle) -> None:
         kii.fault({"delayMs": 300})
         bundle.enqueue(push_request(f"warm-{number}") for number in range(60))
         assert ThreeDoors(doors, bundle).send().status_code == 201
-        assert wait_until(lambda: not bundle.waiting().all, within=60)
+        assert wait_until(lambda: not bundle.waiting().all, within=120)
 
 
 @pytest.fixture
@@ -39,8 +39,11 @@ def kii(stack: LocalStack, bundle: Bundle, warm: None) -> Iterator[Kii]:  # noqa
     empty_tables(stack)
     with Kii(stack.sandbox_url) as kii:
         kii.count_from_now()
-        yield kii
-        kii.fault()
+        try:
+            yield kii
+        finally:
+            kii.fault()
+            kii.right_clock()
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_poison_is_dead_lettered_one_by_one_and_the_environment_survives(
     kii: "Kii", stack: "LocalStack", doors: "Doors", bundle: "Bundle"
 ) -> None:
     before = bundle.environments("QueuePushFunction")
+    assert before
     bodies = list(POISON.values())
     for place in range(0, len(bodies), 5):
         goods = [json.dumps(push_request(f"good-{place + number}")) for number in range(5)]
@@ -59,7 +60,7 @@ def test_poison_is_dead_lettered_one_by_one_and_the_environment_survives(
         assert attributes["outcome"] == "rejected"
         assert attributes["reason"]
         assert attributes["pushID"]
-    assert wait_until(lambda: not bundle.waiting().all, within=30)
+    assert wait_until(lambda: not bundle.waiting().all, within=90)
     assert kii.deliveries() == {f"good-{number}": 1 for number in range(len(POISON))}
     assert set(before) <= set(bundle.environments("QueuePushFunction")), "no crash made a new one"
 
@@ -77,7 +78,7 @@ def test_a_body_of_256_kb_and_more_is_dead_lettered_whole(
     assert letter["MessageAttributes"]["outcome"]["StringValue"] == "rejected"
     reason = letter["MessageAttributes"]["reason"]["StringValue"]
     assert ("at most 262144 are taken" in reason) == (size > MAX_BYTES)
-    assert wait_until(lambda: not bundle.waiting().all, within=30)
+    assert wait_until(lambda: not bundle.waiting().all, within=90)
     assert kii.deliveries() == {"good": 1}
 
 

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from tests.faults.three_doors import ThreeDoors
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_one_429_keeps_every_door_from_asking_until_a_probe_succeeds(
     kii: "Kii", bundle: "Bundle", three: "ThreeDoors"
 ) -> None:
     kii.fault({"status": 429, "headers": {"Retry-After": "5"}, "times": 1})
+    asking = time.time()
     refused = three.post()
     opened = time.time()
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
@@ -31,13 +32,14 @@ def test_one_429_keeps_every_door_from_asking_until_a_probe_succeeds(
     assert answer.status_code == 503
     assert 1 <= int(answer.headers["Retry-After"]) <= RECOVERY
     while (answer := three.post()).status_code == 503:
-        assert time.time() < opened + RECOVERY + 30
+        assert time.time() < opened + RECOVERY + 90
         time.sleep(0.5)
 
     assert answer.status_code == 201, "the probe"
     asked = [each["at"] / 1000 for each in kii.sends(before)]
-    assert min(asked) >= opened + RECOVERY - 1, "nobody asked Kii while the breaker was open"
+    # It opened between asking and the answer; its clock counts whole seconds.
+    assert min(asked) >= asking + RECOVERY - 1, "nobody asked Kii while the breaker was open"
     # The queue's own, and the schedule's, which was put on the queue.
-    assert three.all_end_as("sent", within=90)
+    assert three.all_end_as("sent", within=120)
     assert kii.deliveries() == dict.fromkeys(three.ids, 1)
     assert bundle.dead_letters() == {}

@@ -30,7 +30,7 @@ def test_every_call_of_kii_is_counted(kii: "Kii", stack: "LocalStack", bundle: "
     before = kii.last()
     kii.fault({"status": 503, "headers": {"Retry-After": "1"}, "times": 20})
     bundle.enqueue(push_request(f"p-{number}") for number in range(PUSHES))
-    assert wait_until(lambda: not bundle.waiting().all, within=60)
+    assert wait_until(lambda: not bundle.waiting().all, within=90)
 
     calls = len(kii.requests(before))
     assert calls >= PUSHES + 20

@@ -42,7 +42,7 @@ class ThreeDoors:
         user = more.get("target", {"user": USER})["user"]
         return self._doors.http.post(f"/users/{user}/push/messages", json=body, timeout=timeout)
 
-    def all_end_as(self, outcome: str, *, within: float = 30) -> bool:
+    def all_end_as(self, outcome: str, *, within: float = 90) -> bool:
         """Wait until every one of the three has come to this outcome."""
         wanted = dict.fromkeys(self.ids, outcome)
         return wait_until(lambda: wanted.items() <= self._bundle.outcomes().items(), within=within)
