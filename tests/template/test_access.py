@@ -4,13 +4,25 @@ import re
 
 import pytest
 
-from tests.template.model import allows, of_type, operations, references, statements
+from tests.template.model import (
+    allows,
+    folder,
+    functions,
+    mentioned,
+    of_type,
+    operations,
+    references,
+    resources,
+    statements,
+)
+from tests.template.reads import read_by
 
 ROLES = sorted(of_type("AWS::IAM::Role"))
 # AWS knows no resource for these actions.
 WITHOUT_RESOURCE = {"secretsmanager:GetRandomPassword"}
-# Logs and traces; what SAM gives every function.
+# Logs and traces; what SAM gives every function, and what API Gateway's access log needs.
 MANAGED = {
+    "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
     "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
 }
@@ -41,7 +53,9 @@ def test_a_role_reaches_resources_of_this_stack_only(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_has_no_managed_policy_but_those_for_logs_and_traces(role: str) -> None:
-    assert set(of_type("AWS::IAM::Role")[role].get("ManagedPolicyArns", [])) <= MANAGED
+    arns = of_type("AWS::IAM::Role")[role].get("ManagedPolicyArns", [])
+
+    assert {arn["Fn::Sub"] if isinstance(arn, dict) else arn for arn in arns} <= MANAGED
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -50,6 +64,26 @@ def test_a_role_is_for_one_aws_service(role: str) -> None:
 
     [statement] = document["Statement"]
     assert list(statement["Principal"]) == ["Service"]
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_function_reaches_only_what_its_code_is_told_of(function: str) -> None:
+    properties = functions()[function]
+    [role] = references(properties["Role"])
+    read = read_by(folder(function) / "app.py")
+    told_of = set(
+        mentioned([value for name, value in properties["Environment"]["Variables"].items() if name in read])
+    )
+    # Lambda itself takes from these and puts failures there, in the function's name.
+    for each in of_type("AWS::Lambda::EventSourceMapping").values():
+        if function in references(each["FunctionName"]):
+            told_of |= set(references(each["EventSourceArn"]))
+    for each in of_type("AWS::Lambda::EventInvokeConfig").values():
+        if function in references(each["FunctionName"]):
+            told_of |= set(references(each["DestinationConfig"]))
+
+    reached = {name for each in statements(role) for name in references(each["Resource"])}
+    assert reached <= told_of
 
 
 def test_every_operation_of_the_api_takes_signed_calls_only() -> None:
@@ -98,6 +132,19 @@ def test_a_stage_is_throttled_logged_and_traced(stage: str) -> None:
         of_type("AWS::Logs::LogGroup")
     )
     assert properties["TracingEnabled"] is True
+
+
+@pytest.mark.parametrize("stage", of_type("AWS::ApiGateway::Stage"))
+def test_a_stage_waits_for_the_role_that_its_access_log_needs(stage: str) -> None:
+    # A reference in its properties, not DependsOn: SAM does not pass that on, and the role may be another's.
+    [account] = of_type("AWS::ApiGateway::Account")
+    condition, created, existing = of_type("AWS::ApiGateway::Stage")[stage]["Variables"]["logRole"]["Fn::If"]
+
+    assert (created, existing) == ({"Ref": account}, "existing")
+    assert resources()[account]["Condition"] == condition
+    [role] = references(of_type("AWS::ApiGateway::Account")[account]["CloudWatchRoleArn"])
+    [trust] = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "apigateway.amazonaws.com"}
 
 
 @pytest.mark.parametrize("queue", of_type("AWS::SQS::Queue"))
