@@ -33,9 +33,13 @@ class Outputs:
     StageName: str
     PushQueueUrl: str
     PushFifoQueueUrl: str
+    BroadcastQueueUrl: str
     DeadLetterQueueUrl: str
+    DeadLetterFifoQueueUrl: str
+    FanOutDeadLetterQueueArn: str
     LedgerTable: str
     FunctionLogGroup: str
+    QueuePushFunctionName: str
     BroadcastBucketName: str
     RedriveFunctionName: str
     KiiSecretArn: str

@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from tests.template.model import allows, as_list, by_default, functions, of_type, references, statements
+from tests.template.model import (
+    allows,
+    as_list,
+    by_default,
+    functions,
+    of_type,
+    references,
+    resources,
+    source,
+    statements,
+)
 
 FUNCTIONS = functions()
 QUEUES = of_type("AWS::SQS::Queue")
@@ -12,6 +22,10 @@ SCHEDULES = of_type("AWS::Scheduler::Schedule")
 MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
 # Seconds, SQS's default.
 RETENTION = 345_600
+# Bytes, SQS's most and default; a refused push's reason and the other attributes have room in the second.
+LARGEST, ATTRIBUTES = 1024 * 1024, 16 * 1024
+# Seconds.
+DAY = 86_400
 # Services that wait for a function's answer; all others hand it an event and go.
 WAITING = {"apigateway.amazonaws.com", "secretsmanager.amazonaws.com", "cognito-idp.amazonaws.com"}
 
@@ -45,9 +59,20 @@ def invoked_asynchronously() -> set[str]:
     return set(references(targets)) & set(FUNCTIONS)
 
 
+def secret_in_reach(function: dict[str, Any]) -> bool:
+    """Say whether a function may read the app's credentials, without which nothing is sent."""
+    [role] = references(function["Role"])
+    return allows(role, "secretsmanager:GetSecretValue", "KiiSecret")
+
+
 DEAD_LETTER_QUEUES = {dead_letters(name) for name, each in QUEUES.items() if "RedrivePolicy" in each}
 SOURCES = sorted(set(QUEUES) - DEAD_LETTER_QUEUES)
 QUEUE_MAPPINGS = sorted(name for name in MAPPINGS if taken_from(name) in QUEUES)
+# Those that send, and the queues of pushes that they take from.
+SENDERS = {name for name, each in FUNCTIONS.items() if secret_in_reach(each)}
+PUSH_QUEUES = sorted(
+    taken_from(name) for name in QUEUE_MAPPINGS if SENDERS & set(references(MAPPINGS[name]["FunctionName"]))
+)
 
 
 @pytest.mark.parametrize("function", sorted(invoked_asynchronously()))
@@ -85,6 +110,58 @@ def test_a_queue_gives_up_to_a_queue_of_its_kind_that_keeps_longer(queue: str) -
     assert target.get("MessageRetentionPeriod", RETENTION) > QUEUES[queue].get(
         "MessageRetentionPeriod", RETENTION
     )
+
+
+@pytest.mark.parametrize("queue", PUSH_QUEUES)
+def test_the_ledger_remembers_a_push_longer_than_queue_and_dead_letter_queue_keep_it(queue: str) -> None:
+    kept = QUEUES[queue]["MessageRetentionPeriod"] + QUEUES[dead_letters(queue)]["MessageRetentionPeriod"]
+
+    assert source()["Parameters"]["LedgerDays"]["MinValue"] * DAY > kept
+
+
+@pytest.mark.parametrize("queue", PUSH_QUEUES)
+def test_a_push_that_is_refused_fits_the_dead_letter_queue_with_its_reason(queue: str) -> None:
+    taken = QUEUES[dead_letters(queue)].get("MaximumMessageSize", LARGEST)
+
+    assert QUEUES[queue]["MaximumMessageSize"] + ATTRIBUTES <= taken
+
+
+@pytest.mark.parametrize("queue", PUSH_QUEUES)
+def test_someone_is_told_long_before_a_push_that_waits_is_lost(queue: str) -> None:
+    [alarm] = [
+        each
+        for each in of_type("AWS::CloudWatch::Alarm").values()
+        if each["MetricName"] == "ApproximateAgeOfOldestMessage" and queue in references(each["Dimensions"])
+    ]
+
+    assert alarm["Threshold"] <= QUEUES[queue]["MessageRetentionPeriod"] / 4
+
+
+def test_a_push_is_in_flight_for_longer_than_a_function_that_sends_can_live() -> None:
+    longest = max(FUNCTIONS[name]["Timeout"] for name in SENDERS)
+
+    assert source()["Parameters"]["InFlightSeconds"]["MinValue"] > longest
+
+
+@pytest.mark.parametrize("name", [*of_type("AWS::DynamoDB::Table"), *of_type("AWS::S3::Bucket")])
+def test_what_the_stack_remembers_outlives_it(name: str) -> None:
+    assert resources()[name]["DeletionPolicy"] in {"Retain", "RetainExceptOnCreate"}
+    assert resources()[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", [*of_type("AWS::ApiGateway::Account"), "ApiGatewayLogsRole"])
+def test_what_belongs_to_the_account_outlives_the_stack(name: str) -> None:
+    # Not even after a failed first deployment: AWS would go on with a role that is gone.
+    assert resources()[name]["DeletionPolicy"] == resources()[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_push_that_is_held_up_by_others_is_not_given_up_before_them() -> None:
+    receives = {name: QUEUES[name]["RedrivePolicy"]["maxReceiveCount"] for name in PUSH_QUEUES}
+    in_order = {name for name in PUSH_QUEUES if QUEUES[name].get("FifoQueue")}
+
+    assert in_order
+    for name in in_order:
+        assert receives[name] >= 4 * max(receives[other] for other in set(PUSH_QUEUES) - in_order)
 
 
 @pytest.mark.parametrize("mapping", QUEUE_MAPPINGS)
