@@ -89,6 +89,13 @@ def allows(role: str, action: str, resource: str) -> bool:
     )
 
 
+def transformations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (pattern, metric) of every metric that is made of log lines."""
+    for properties in of_type("AWS::Logs::MetricFilter").values():
+        [metric] = properties["MetricTransformations"]
+        yield properties["FilterPattern"], metric
+
+
 def as_list(value: Any) -> list[Any]:
     """Return what CloudFormation takes as one or several as several."""
     return value if isinstance(value, list) else [value]

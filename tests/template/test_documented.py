@@ -8,7 +8,7 @@ import pytest
 from kii_push import preflight, request
 from kii_push.errors import Outcome
 from local.settings import ROOT
-from tests.template.model import functions, mentioned, of_type, source
+from tests.template.model import functions, mentioned, of_type, source, transformations
 
 OWN_ALARMS = {
     name: each
@@ -18,10 +18,11 @@ OWN_ALARMS = {
 
 
 def metrics_counted() -> set[str]:
-    """The metric names that `observability` can publish."""
+    """The metric names that `observability` can publish, and those that are made of log lines."""
     tree = ast.parse((ROOT / "layers/kii/python/kii_push/observability.py").read_text())
     literals = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    return {*Outcome, *(each for each in literals if isinstance(each, str))}
+    filtered = {each["MetricName"] for _, each in transformations()}
+    return {*Outcome, *(each for each in literals if isinstance(each, str)), *filtered}
 
 
 @pytest.mark.parametrize("parameter", source()["Parameters"])
@@ -49,6 +50,18 @@ def test_a_schedule_to_copy_is_a_push_that_would_be_sent(schedule: str) -> None:
     assert push.id != "unused"
     assert not push.lacks_confirm
     preflight.checked(push.message, push.target, app_id="app")
+
+
+def test_the_rate_is_no_more_than_dynamodb_counts_in_one_item() -> None:
+    assert source()["Parameters"]["PushesPerSecond"]["MaxValue"] <= 1000
+
+
+@pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
+def test_an_alarm_ends_when_nothing_comes_any_more_unless_it_is_for_the_whole_month(alarm: str) -> None:
+    properties = of_type("AWS::CloudWatch::Alarm")[alarm]
+
+    monthly = properties["MetricName"] == "calls_this_month"
+    assert properties["TreatMissingData"] == ("ignore" if monthly else "notBreaching")
 
 
 @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
