@@ -3,18 +3,28 @@
 import os
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws
 from kii_push.errors import Expired, LedgerError
+from kii_push.kept import Kept
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # Seconds.
 _AGE = 2
+# Broadcasts remembered; an environment seldom sends more than a few at once.
+_MOST = 100
+
+
+@dataclass(frozen=True)
+class _Answer:
+    asked_at: float
+    stopped: bool
 
 
 class StopSwitch:
@@ -24,28 +34,31 @@ class StopSwitch:
         self._client = client
         self._table = table
         self._lock = threading.Lock()
-        self._asked: dict[str, tuple[float, bool]] = {}
+        self._answers: dict[str, Kept[_Answer]] = {}
 
     def check(self, broadcast_id: str) -> None:
         """Raise Expired if the broadcast was stopped, LedgerError if the table cannot be asked."""
-        with self._lock:
-            asked_at, stopped = self._asked.get(broadcast_id, (float("-inf"), False))
-            if time.monotonic() - asked_at > _AGE:
-                stopped = self._stopped(broadcast_id)
-                now = time.monotonic()
-                self._asked = {name: asked for name, asked in self._asked.items() if now - asked[0] <= _AGE}
-                self._asked[broadcast_id] = (now, stopped)
-        if stopped:
+        answer = self._of(broadcast_id).get(
+            lambda known: time.monotonic() - known.asked_at <= _AGE, lambda: self._ask(broadcast_id)
+        )
+        if answer.stopped:
             raise Expired(f"the broadcast {broadcast_id} was stopped")
 
-    def _stopped(self, broadcast_id: str) -> bool:
+    def _of(self, broadcast_id: str) -> Kept[_Answer]:
+        with self._lock:
+            if broadcast_id not in self._answers and len(self._answers) >= _MOST:
+                # The one that was first asked for.
+                del self._answers[next(iter(self._answers))]
+            return self._answers.setdefault(broadcast_id, Kept())
+
+    def _ask(self, broadcast_id: str) -> _Answer:
         try:
             item = self._client.get_item(
                 TableName=self._table, Key={"pk": {"S": f"broadcast#{broadcast_id}"}}
             ).get("Item", {})
         except (ClientError, BotoCoreError) as error:
             raise LedgerError(f"the broadcast cannot be looked up: {type(error).__name__}") from None
-        return item.get("phase", {}).get("S") == "stopped"
+        return _Answer(time.monotonic(), stopped=item.get("phase", {}).get("S") == "stopped")
 
 
 def from_environment() -> StopSwitch:
