@@ -81,6 +81,8 @@ def _answer(operation: Operation, status: int, examples: dict[str, Any]) -> dict
 def _headers(operation: Operation, schema: str) -> list[str]:
     if schema == "MQTTEndpoint":
         return ["X-MQTT-TTL"]
+    if schema == "BroadcastStarted":
+        return ["Idempotent-Replayed"]
     if "dryRun" not in operation.query or schema == "DryRun":
         return []
     return ["Idempotent-Replayed", *(["ETag"] if schema == "ObjectChange" else [])]

@@ -185,7 +185,8 @@ def _broadcasts() -> Iterator[Operation]:
     yield Operation(
         "getBroadcast", "GET", one, "broadcasts", "How far a broadcast is", {200: "BroadcastProgress"}
     )
-    yield Operation("stopBroadcast", "DELETE", one, "broadcasts", "Send no more of a broadcast", _DONE)
+    stop = "Send no more of a broadcast; one that is done stays so"
+    yield Operation("stopBroadcast", "DELETE", one, "broadcasts", stop, _DONE)
 
 
 def _pushes() -> Iterator[Operation]:

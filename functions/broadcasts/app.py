@@ -37,6 +37,9 @@ def _start(event: http.Event) -> http.Answer:
     )
     if key not in {None, asked.job.id}:
         raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))
+    headers = {"Location": f"/broadcasts/{asked.job.id}"}
     if kept.accept(asked):
         fan_out.begin(asked.job.id)
-    return http.answer(HTTPStatus.ACCEPTED, {"id": asked.job.id}, {"Location": f"/broadcasts/{asked.job.id}"})
+    else:
+        headers["Idempotent-Replayed"] = "true"
+    return http.answer(HTTPStatus.ACCEPTED, {"id": asked.job.id}, headers)

@@ -2,16 +2,17 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 from msgspec import UNSET
 
 from kii_push import aws, broadcast, broadcasts, fan_out, stop
-from kii_push.broadcasts import Broadcasts, Progress
+from kii_push.broadcasts import Broadcasts, Gone, Progress
 from kii_push.delivery import Delivery
-from kii_push.errors import Expired, IDConflict, InvalidRequest, LedgerError, QueueError
+from kii_push.errors import IDConflict, InvalidRequest, LedgerError
 from kii_push.ledger import Ledger
 from kii_push.stop import StopSwitch
 from kii_push.unattended import settle
@@ -55,12 +56,12 @@ def asked(*recipients: Any, **more: Any) -> broadcast.BroadcastRequest:
 
 
 def asked_of_list() -> broadcast.BroadcastRequest:
-    value = {"message": MESSAGE, "recipientsKey": "all", "confirm": True}
+    value = {"message": MESSAGE, "recipientsKey": "lists/all", "confirm": True}
     return broadcast.from_json(value, default_id="sale", confirm_above=100)
 
 
 def put_list(bucket: str, lines: str) -> None:
-    aws.s3().put_object(Bucket=bucket, Key="all", Body=lines.encode())
+    aws.s3().put_object(Bucket=bucket, Key="lists/all", Body=lines.encode())
 
 
 def plenty() -> int:
@@ -162,22 +163,63 @@ def test_a_list_that_changes_under_way_stops_the_fan_out(
     assert kept.accept(asked_of_list())
     put_list(bucket, '"u-2"\n')
     fan_out.begin("sale")
-    with pytest.raises(LedgerError, match="PreconditionFailed"):
-        fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
-    assert drain(queue) == []
+    fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
+    assert drain(queue) == drain(dead_letters) == []
+    failed = progress(kept)
+    reason = "the list of recipients was overwritten meanwhile; queued were the lines before 1"
+    assert (failed.status, failed.recipients, failed.reason) == ("failed", None, reason)
     with pytest.raises(IDConflict):
         kept.accept(asked_of_list())
 
 
-def test_a_list_that_is_not_there_is_refused(kept: Broadcasts, table: str, bucket: str) -> None:
-    aws.s3().put_object(Bucket=bucket, Key="all.ndjson", Body=b"")
+def test_a_list_that_is_deleted_under_way_fails_where_the_fan_out_was(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, queue: "Queue", dead_letters: "Queue", bucket: str
+) -> None:
+    put_list(bucket, "".join(f'"u-{number}"\n' for number in range(1, 701)))
+    assert kept.accept(asked_of_list())
+    fan_out.begin("sale")
+    (first,) = drain(dead_letters)
+    fan_out.run(first, kept, ledger, switch, lambda: 0)
+    (second,) = drain(dead_letters)
+    aws.s3().delete_object(Bucket=bucket, Key="lists/all")
+    for stretch in (second, first):
+        fan_out.run(stretch, kept, ledger, switch, plenty)
+    assert len(drain(queue)) == 640
+    failed = progress(kept)
+    reason = "the list of recipients is not there any more; queued were the lines before 641"
+    assert (failed.status, failed.reason) == ("failed", reason)
+    assert kept.stop("sale"), "what is queued may still be held back"
+    assert progress(kept).status == "stopped"
+
+
+def test_what_was_all_queued_does_not_fail_any_more(
+    kept: Broadcasts, ledger: Ledger, switch: StopSwitch, dead_letters: "Queue", bucket: str
+) -> None:
+    put_list(bucket, '"u-1"\n')
+    assert kept.accept(asked_of_list())
+    fan_out.begin("sale")
+    (stretch,) = drain(dead_letters)
+    fan_out.run(stretch, kept, ledger, switch, plenty)
+    aws.s3().delete_object(Bucket=bucket, Key="lists/all")
+    fan_out.run(stretch, kept, ledger, switch, plenty)  # delivered twice
+    assert (progress(kept).status, progress(kept).recipients) == ("sending", 1)
+
+
+def test_a_list_that_is_not_there_is_refused(
+    kept: Broadcasts, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.s3().put_object(Bucket=bucket, Key="lists/all.ndjson", Body=b"")
     with pytest.raises(InvalidRequest) as caught:
         kept.accept(asked_of_list())
     assert caught.value.violations[0].field == "recipientsKey"
     assert kept.progress("sale") is None
-    without_bucket = Broadcasts(aws.dynamodb(), table, aws.s3(), "no-such-bucket", days=30)
-    with pytest.raises(LedgerError, match="NoSuchBucket"):
-        without_bucket.accept(asked_of_list())
+
+    def forbidden(**_: object) -> NoReturn:
+        raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+
+    monkeypatch.setattr(aws.s3(), "head_object", forbidden)
+    with pytest.raises(LedgerError, match="403"):
+        kept.accept(asked_of_list())
 
 
 def test_large_messages_go_in_smaller_batches(
@@ -236,9 +278,10 @@ def test_stopping_holds_back_what_is_queued_and_what_is_not(
     time.sleep(2.1)  # an environment may go by what it knew for two seconds
     settle(two, "unused", pushes)
     assert len(kii.sent) == 1
-    with pytest.raises(Expired, match="stopped"):
-        fan_out.run(stretch, kept, ledger, switch, plenty)
+    fan_out.run(stretch, kept, ledger, switch, plenty)
+    assert drain(queue) == drain(dead_letters) == []
     kept.set_phase("sale", "queued", 2)
+    kept.fail("sale", "too late")
     stopped = progress(kept)
     assert stopped.status == "stopped"
     assert (stopped.counts["sent"], stopped.counts["expired"]) == (1, 1)
@@ -259,23 +302,10 @@ def test_it_is_safe_to_repeat(
 def test_unheard_of_broadcasts(kept: Broadcasts) -> None:
     assert kept.progress("sale") is None
     assert not kept.stop("sale")
-    with pytest.raises(LedgerError, match="NoSuchKey"):
+    with pytest.raises(Gone, match="the message is not there any more"):
         kept.job("sale")
-
-
-def test_messages_that_the_queue_refuses_bring_the_stretch_back(
-    kept: Broadcasts,
-    ledger: Ledger,
-    switch: StopSwitch,
-    dead_letters: "Queue",
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert kept.accept(asked("u-1"))
-    fan_out.begin("sale")
-    (stretch,) = drain(dead_letters)
-    monkeypatch.setattr(aws.sqs(), "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
-    with pytest.raises(QueueError, match="1 of 1"):
-        fan_out.run(stretch, kept, ledger, switch, plenty)
+    kept.set_phase("sale", "queueing")
+    assert kept.progress("sale") is None, "forgotten meanwhile, it does not come up again"
 
 
 def test_without_connection_nothing_is_kept_or_known(

@@ -20,7 +20,7 @@ from kii_push.errors import (
     Outcome,
     PushError,
 )
-from kii_push.ledger import Claim, Entry, Ledger, Receipt, from_environment
+from kii_push.ledger import Claim, Entry, Ledger, Receipt, broadcast_shard, from_environment
 from tests.delivery.conftest import push
 
 if TYPE_CHECKING:
@@ -222,11 +222,12 @@ def test_find_tells_a_push_in_flight_from_a_settled_and_an_unheard_one(ledger: L
 
 def test_a_push_of_a_broadcast_can_be_counted(ledger: Ledger, dynamodb: "DynamoDBClient", table: str) -> None:
     ledger.settle(claimed(ledger, push_id="b-1:1", broadcast="b-1"), Receipt("m-1"))
+    shard = broadcast_shard("b-1", "b-1:1")
     counted = dynamodb.query(
         TableName=table,
         IndexName="broadcast",
-        KeyConditionExpression="broadcast = :b AND outcome = :sent",
-        ExpressionAttributeValues={":b": {"S": "b-1"}, ":sent": {"S": "sent"}},
+        KeyConditionExpression="broadcastShard = :b AND outcome = :sent",
+        ExpressionAttributeValues={":b": {"S": shard}, ":sent": {"S": "sent"}},
         Select="COUNT",
     )
     assert counted["Count"] == 1

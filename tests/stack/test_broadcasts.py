@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -50,6 +51,20 @@ def slow_kii(stack: LocalStack, sandbox: Sandbox) -> None:  # noqa: ARG001 (rese
     rule = {"match": {"method": "POST", "path": "*/push/messages"}, "delayMs": 500}
     faults = httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=[rule], trust_env=False)
     faults.raise_for_status()
+
+
+@contextmanager
+def held_up(stack: LocalStack, queue: str) -> Iterator[None]:
+    """Let the bundle take nothing from the queue that has this in its name."""
+    client = aws_session().client("lambda", endpoint_url=stack.endpoint)
+    mappings = client.list_event_source_mappings()["EventSourceMappings"]
+    [mapping] = [each["UUID"] for each in mappings if queue in each["EventSourceArn"]]
+    client.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping, Enabled=True)
+        client.close()
 
 
 def broadcast(*recipients: Any, **more: Any) -> dict[str, Any]:
@@ -112,6 +127,7 @@ def test_a_template_reaches_every_recipients_device_with_his_values(
     assert answer.status_code == 202
     assert answer.json() == {"id": event["id"]}
     assert answer.headers["Location"] == f"/broadcasts/{event['id']}"
+    assert "Idempotent-Replayed" not in answer.headers
     assert alice.wait_for(title="For Alice", within=30)
     assert device.wait_for(title="For Bob", within=30)
     done = end(doors, event["id"])
@@ -157,6 +173,7 @@ def test_under_one_id_nothing_is_sent_twice_and_nothing_else(
     other = doors.post("/broadcasts", {**asked, "recipients": ["LOGIN_NAME:alice"]})
 
     assert (again.status_code, again.json()) == (202, {"id": asked["id"]})
+    assert again.headers["Idempotent-Replayed"] == "true"
     assert other.status_code == 409
     assert other.json()["outcome"] == "rejected"
     # A push that is sent after these was queued after theirs.
@@ -194,6 +211,27 @@ def test_stopped_it_sends_no_more(doors: "Doors", device: Device, sandbox: Sandb
     assert 0 < done["counts"]["sent"] < number
     assert done["counts"] == counts(sent=done["counts"]["sent"], expired=number - done["counts"]["sent"])
     assert len(sandbox.deliveries()) == done["counts"]["sent"]
+
+
+def test_one_whose_list_is_not_the_same_any_more_has_failed_and_says_where(
+    stack: LocalStack, doors: "Doors", s3: "S3Client"
+) -> None:
+    name, bucket = f"all-{uuid4().hex}", stack.outputs.BroadcastBucketName
+    s3.put_object(Bucket=bucket, Key=f"lists/{name}", Body=b'"LOGIN_NAME:bob"\n')
+    asked = {"id": name, "message": MESSAGE, "recipientsKey": f"lists/{name}", "confirm": True}
+    with held_up(stack, "FanOut"):
+        assert doors.post("/broadcasts", asked).status_code == 202
+        s3.put_object(Bucket=bucket, Key=f"lists/{name}", Body=b'"LOGIN_NAME:alice"\n')
+
+    assert wait_until(lambda: progress(doors, name)["status"] == "failed", within=30)
+    assert progress(doors, name)["reason"].endswith("queued were the lines before 1")
+
+
+def test_a_body_beyond_five_megabytes_is_refused_with_the_limit(doors: "Doors") -> None:
+    answer = doors.post("/broadcasts", broadcast("x" * 5_000_000))
+
+    assert answer.status_code == 413
+    assert "5000000 are taken" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

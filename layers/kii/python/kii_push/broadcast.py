@@ -20,8 +20,10 @@ from kii_push.shape import convert
 
 # Recipients that may stand in the request itself; more come as an object in the stack's bucket.
 MOST_INLINE = 10_000
-# Of the request: what Lambda can be called with.
-MAX_BYTES = 6 * 1024 * 1024
+# Of the request. Lambda is called with at most 6 MB, in which the body is a string with every quote escaped.
+MAX_BYTES = 5_000_000
+# Of the keys of lists; the others in the bucket are the bundle's own.
+LISTS = "lists/"
 # It stands in paths and object keys, and has room for `:` and a line number in a push's ID.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 
@@ -43,8 +45,8 @@ class BroadcastShape(Struct, forbid_unknown_fields=True, rename=wire_name):
 
     `message` or `template`, each Kii's body or the short form; in a template every `${name}` in a string is
     replaced by the recipient's value (`$$` is a dollar sign). `recipients`, each a user identifier or
-    RecipientShape, or `recipientsKey`, the key of an object in the stack's bucket with one of these in JSON a
-    line. `confirm` is needed above the stack's threshold, and for an object.
+    RecipientShape, or `recipientsKey`, the key below LISTS of an object in the stack's bucket with one
+    of these in JSON a line. `confirm` is needed above the stack's threshold, and for an object.
     """
 
     id: str | UnsetType = UNSET
@@ -114,6 +116,8 @@ def from_json(value: Any, *, default_id: str, confirm_above: int) -> BroadcastRe
         raise InvalidRequest(Violation("message", "must be given, or a template, not both"))
     if (shape.recipients is UNSET) == (shape.recipients_key is UNSET):
         raise InvalidRequest(Violation("recipients", "must be given, or a recipientsKey, not both"))
+    if shape.recipients_key is not UNSET and not shape.recipients_key.startswith(LISTS):
+        raise InvalidRequest(Violation("recipientsKey", f"must begin with {LISTS}"))
     if not shape.confirm and (shape.recipients is UNSET or len(shape.recipients) > confirm_above):
         raise InvalidRequest(
             Violation("confirm", f"must be true for an object or more than {confirm_above} recipients")

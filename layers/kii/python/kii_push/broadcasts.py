@@ -5,16 +5,16 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push import aws
+from kii_push import aws, broadcast_count
 from kii_push.broadcast import BroadcastRequest, Job, RecipientShape
-from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, Violation
+from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, PushError, Violation
 from kii_push.message_shape import wire_name
 
 if TYPE_CHECKING:
@@ -22,18 +22,28 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-Status = Literal["queueing", "sending", "done", "stopped"]
-COUNTED = (Outcome.SENT, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN, Outcome.EXPIRED)
+Status = Literal["queueing", "sending", "done", "stopped", "failed"]
 _DAY = 86_400
+_OPEN = "NOT phase IN (:stopped, :failed)"
+_FINAL = {":stopped": {"S": "stopped"}, ":failed": {"S": "failed"}}
 # Bytes of a recipient's line; a longer one is taken in pieces, none of which is a recipient. A list that was
 # written as one long line must not fill the memory.
 LONGEST_LINE = 64 * 1024
+# S3's errors that no retry mends, and what they say of the object that was asked for.
+_GONE = {"PreconditionFailed": "was overwritten meanwhile", "NoSuchKey": "is not there any more"}
 
 
-class Progress(msgspec.Struct, frozen=True, rename=wire_name):
+class Gone(PushError):
+    """What a broadcast is made from was overwritten or deleted: it cannot go on."""
+
+    outcome = Outcome.NOT_SENT
+
+
+class Progress(msgspec.Struct, frozen=True, rename=wire_name, omit_defaults=True):
     """How far a broadcast is. `recipients` is None until all have been read; times are ISO 8601.
 
     `pending` are those that may still be sent: not begun, in flight, or `not_sent` and to be tried again.
+    `reason` is why it `failed`.
     """
 
     id: str
@@ -42,6 +52,7 @@ class Progress(msgspec.Struct, frozen=True, rename=wire_name):
     recipients: int | None
     pending: int | None
     counts: dict[str, int]
+    reason: str | None = None
 
 
 class Broadcasts:
@@ -96,13 +107,16 @@ class Broadcasts:
         return True
 
     def job(self, broadcast_id: str) -> Job:
-        """Return what the broadcast's pushes are made from."""
-        with _errors():
+        """Return what the broadcast's pushes are made from. Raises Gone."""
+        with _errors("the message"):
             found = self._s3.get_object(Bucket=self._bucket, Key=f"jobs/{broadcast_id}")
             return msgspec.json.decode(found["Body"].read(), type=Job)
 
-    def lines(self, job: Job, offset: int) -> Iterator[bytes]:
-        """Yield the recipients' lines from this byte on, each with its line end and at most LONGEST_LINE."""
+    def lines(self, job: Job, offset: int) -> Generator[bytes]:
+        """Yield the recipients' lines from this byte on, each with its line end and at most LONGEST_LINE.
+
+        Raises Gone. Close it, and with it the connection.
+        """
         wanted: GetObjectRequestTypeDef = {
             "Bucket": self._bucket,
             "Key": job.recipients_key,
@@ -110,7 +124,7 @@ class Broadcasts:
         }
         if job.recipients_version:
             wanted["IfMatch"] = job.recipients_version
-        with _errors():
+        with _errors("the list of recipients"):
             try:
                 found = self._s3.get_object(**wanted)
             except ClientError as error:
@@ -119,74 +133,89 @@ class Broadcasts:
                     return
                 raise
             # A StreamingBody is one in all but its declared base.
-            body = io.BufferedReader(cast("io.RawIOBase", found["Body"]), LONGEST_LINE)
-            while line := body.readline(LONGEST_LINE):
-                yield line
+            with io.BufferedReader(cast("io.RawIOBase", found["Body"]), LONGEST_LINE) as body:
+                while line := body.readline(LONGEST_LINE):
+                    yield line
 
     def set_phase(self, broadcast_id: str, phase: str, recipients: int | None = None) -> None:
-        """Note how far the fan-out is, and once it is through, the number of recipients."""
-        values = {":phase": {"S": phase}, ":stopped": {"S": "stopped"}}
+        """Note how far the fan-out is, and once it is through, the number of recipients.
+
+        Changes nothing of a broadcast that was stopped or has failed.
+        """
+        values: dict[str, Any] = {":phase": {"S": phase}}
         changes = "SET phase = :phase"
         if recipients is not None:
             changes += ", recipients = :recipients"
             values[":recipients"] = {"N": str(recipients)}
+        self._change(broadcast_id, changes, _OPEN, values | _FINAL)
+
+    def fail(self, broadcast_id: str, reason: str) -> None:
+        """Note that the fan-out cannot go on, and why; not if it was stopped or is through."""
+        condition = f"{_OPEN} AND attribute_not_exists(recipients)"
+        values = {":reason": {"S": reason}, **_FINAL}
+        self._change(broadcast_id, "SET phase = :failed, reason = :reason", condition, values)
+
+    def stop(self, broadcast_id: str) -> bool:
+        """Let nothing more of a broadcast be sent; return False if there is no such broadcast.
+
+        One that is done stays so.
+        """
+        item = self._find(broadcast_id)
+        if item is None:
+            return False
+        try:
+            # Counted only where it may be done: a stop is in a hurry.
+            done = "recipients" in item and self._progress(broadcast_id, item).status == "done"
+        except LedgerError:
+            # It is to stop all the same.
+            done = False
+        if done:
+            return True
+        stopped = {":stopped": {"S": "stopped"}}
+        self._change(broadcast_id, "SET phase = :stopped", "attribute_exists(pk)", stopped)
+        return True
+
+    def progress(self, broadcast_id: str) -> Progress | None:
+        """Return how far a broadcast is, counted in the ledger, or None if there is no such broadcast."""
+        item = self._find(broadcast_id)
+        return None if item is None else self._progress(broadcast_id, item)
+
+    def _progress(self, broadcast_id: str, item: dict[str, Any]) -> Progress:
+        with _errors():
+            counts = broadcast_count.count(self._client, self._table, broadcast_id)
+        recipients = int(item["recipients"]["N"]) if "recipients" in item else None
+        over = sum(counts.values()) - counts[Outcome.NOT_SENT]
+        pending = None if recipients is None else recipients - over
+        reason = item["reason"]["S"] if "reason" in item else None
+        status = _status(item["phase"]["S"], pending)
+        return Progress(broadcast_id, status, item["createdAt"]["S"], recipients, pending, counts, reason)
+
+    def _find(self, broadcast_id: str) -> dict[str, Any] | None:
+        with _errors():
+            answer = self._client.get_item(TableName=self._table, Key=_key(broadcast_id), ConsistentRead=True)
+        return answer.get("Item")
+
+    def _change(self, broadcast_id: str, changes: str, condition: str, values: dict[str, Any]) -> None:
+        """Change a broadcast's item if there is one and `condition` holds."""
         with _errors(), contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(broadcast_id),
                 UpdateExpression=changes,
-                ConditionExpression="phase <> :stopped",
+                ConditionExpression=f"attribute_exists(pk) AND {condition}",
                 ExpressionAttributeValues=values,
             )
-
-    def stop(self, broadcast_id: str) -> bool:
-        """Let nothing more of a broadcast be sent; return False if there is no such broadcast."""
-        with _errors():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(broadcast_id),
-                    UpdateExpression="SET phase = :stopped",
-                    ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeValues={":stopped": {"S": "stopped"}},
-                )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                return False
-        return True
-
-    def progress(self, broadcast_id: str) -> Progress | None:
-        """Return how far a broadcast is, counted in the ledger, or None if there is no such broadcast."""
-        with _errors():
-            item = self._client.get_item(
-                TableName=self._table, Key=_key(broadcast_id), ConsistentRead=True
-            ).get("Item")
-            if item is None:
-                return None
-            counts = {str(outcome): self._count(broadcast_id, outcome) for outcome in COUNTED}
-        recipients = int(item["recipients"]["N"]) if "recipients" in item else None
-        over = sum(counts.values()) - counts[Outcome.NOT_SENT]
-        pending = None if recipients is None else recipients - over
-        status = _status(item["phase"]["S"], pending)
-        return Progress(broadcast_id, status, item["createdAt"]["S"], recipients, pending, counts)
 
     def _version(self, key: str) -> str:
         """Return the object's ETag. Raises InvalidRequest if there is none of this key."""
         with _errors():
-            # The key itself comes first of all that begin with it.
-            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1).get("Contents", [])
-        if not found or found[0]["Key"] != key:
-            raise InvalidRequest(Violation("recipientsKey", "is not an object in the stack's bucket"))
-        return found[0]["ETag"]
-
-    def _count(self, broadcast_id: str, outcome: Outcome) -> int:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName="broadcast",
-            KeyConditionExpression="broadcast = :broadcast AND outcome = :outcome",
-            ExpressionAttributeValues={":broadcast": {"S": broadcast_id}, ":outcome": {"S": outcome}},
-            Select="COUNT",
-        )
-        return sum(page["Count"] for page in pages)
+            try:
+                return self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"]
+            except ClientError as error:
+                # An answer to HEAD has no body, so the status is all that boto3 knows.
+                if error.response["Error"]["Code"] != "404":
+                    raise
+        raise InvalidRequest(Violation("recipientsKey", "is not an object in the stack's bucket"))
 
 
 def from_environment() -> Broadcasts:
@@ -208,8 +237,8 @@ def _lines(recipients: Iterable[str | RecipientShape]) -> bytes:
 
 
 def _status(phase: str, pending: int | None) -> Status:
-    if phase == "stopped":
-        return "stopped"
+    if phase in {"stopped", "failed"}:
+        return cast("Status", phase)
     if pending is None:
         return "queueing"
     return "sending" if pending else "done"
@@ -220,10 +249,14 @@ def _key(broadcast_id: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _errors() -> Iterator[None]:
+def _errors(what: str = "") -> Iterator[None]:
+    """Raise LedgerError for AWS's errors; Gone if they say so of the object that `what` names."""
     try:
         yield
     except ClientError as error:
-        raise LedgerError(f"the broadcast cannot be kept: {error.response['Error']['Code']}") from None
+        code = error.response["Error"]["Code"]
+        if what and code in _GONE:
+            raise Gone(f"{what} {_GONE[code]}") from None
+        raise LedgerError(f"the broadcast cannot be kept: {code}") from None
     except BotoCoreError as error:
         raise LedgerError(f"the broadcast cannot be kept: {type(error).__name__}") from None
