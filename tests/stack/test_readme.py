@@ -19,8 +19,8 @@ EXAMPLE = re.compile(r"<!-- example: (\w+) -->\s*```sh\n(.*?)```", re.DOTALL)
 EXAMPLES = dict(EXAMPLE.findall((ROOT / "README.md").read_text()))
 
 
-def test_there_is_an_example_for_each_door() -> None:
-    assert set(EXAMPLES) == {"http", "queue", "schedule"}
+def test_there_is_an_example_for_each_door_and_of_a_broadcast() -> None:
+    assert set(EXAMPLES) == {"http", "queue", "schedule", "broadcast"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
