@@ -1,4 +1,4 @@
-"""Invoked by a person: list the dead letters by cause, or put those of one cause back."""
+"""Invoked by a person: list the dead letters by cause, and put those of one cause back or drop them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -6,25 +6,34 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 
 from kii_push import dead_letters, observability
+from kii_push.dead_letters import Dealt
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    """Answer groups to `{"action": "list"}`, and counts to `{"action": "redrive", "cause": C}`.
+    """Answer groups to `{"action": "list"}`, and counts to `redrive` and `drop` with a `cause`.
 
     If these are not `complete`, the same again with their `before` goes on.
     """
+    time_left = context.get_remaining_time_in_millis
     match event:
         case {"action": "list"}:
-            found = dead_letters.groups(context.get_remaining_time_in_millis)
-            return {"groups": to_builtins(found)}
+            return dict(to_builtins(dead_letters.groups(time_left)))
         case {"action": "redrive", "cause": str(cause)}:
-            done = dead_letters.redrive(cause, context.get_remaining_time_in_millis, event.get("before"))
-            observability.logger.info("redrive", cause=cause, put_back=done.put_back, dropped=done.dropped)
-            return dict(to_builtins(done))
+            return _told("redrive", dead_letters.redrive(cause, time_left, event.get("before")))
+        case {"action": "drop", "cause": str(cause)}:
+            return _told("drop", dead_letters.drop(cause, time_left, event.get("before")))
         case _:
             return {
                 "error": 'say {"action": "list"}, or {"action": "redrive", "cause": "..."} with a cause of it'
+                ", or drop in place of redrive"
             }
+
+
+def _told(action: str, done: Dealt) -> dict[str, Any]:
+    """Log what was done, and return it."""
+    counts: dict[str, Any] = to_builtins(done)
+    observability.logger.info(action, **counts)
+    return counts

@@ -14,6 +14,7 @@ import pytest
 
 from local.deploy import aws_session
 from local.settings import ROOT
+from tests.stack.test_doors import PATH as TO_BOB
 from tests.stack.test_doors import message, to_bob
 from tests.support import wait_until
 
@@ -57,6 +58,13 @@ def fault(stack: "LocalStack", **rule: Any) -> None:
     """Let the next send fail."""
     rules = [{"match": SEND, "times": 1, **rule}]
     httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=rules, trust_env=False).raise_for_status()
+
+
+def give_up(stack: "LocalStack", request: dict[str, Any]) -> None:
+    """Put a push where SQS puts those that it gives up, as it does: without a reason."""
+    client = aws_session().client("sqs", endpoint_url=stack.endpoint)
+    client.send_message(QueueUrl=stack.outputs.DeadLetterQueueUrl, MessageBody=json.dumps(request))
+    client.close()
 
 
 def letters(redrive: Redrive, **expected: int) -> dict[str, dict[str, Any]]:
@@ -135,20 +143,49 @@ def test_unknown_is_sent_again_when_asked_for_by_name(
     letters(redrive)
 
 
-def test_what_is_too_late_by_now_is_dropped(
-    stack: "LocalStack", doors: "Doors", device: "Device", redrive: Redrive
+def outcome(doors: "Doors", push_id: str) -> str:
+    """Return how the ledger says a push ended."""
+    return str(doors.http.get(f"/pushes/{push_id}").json()["outcome"])
+
+
+def test_what_is_too_late_by_now_ends_expired_and_kii_is_not_asked(
+    stack: "LocalStack", doors: "Doors", device: "Device", sandbox: "Sandbox", redrive: Redrive
 ) -> None:
-    not_after = datetime.now(UTC) + timedelta(seconds=8)
+    not_after = datetime.now(UTC) + timedelta(seconds=25)
     fault(stack, drop="before")
-    enqueue(doors, to_bob(a="late"), notAfter=not_after.isoformat())
+    unknown = enqueue(doors, to_bob(a="late"), notAfter=not_after.isoformat())
     letters(redrive, unknown=1)
-    assert wait_until(lambda: datetime.now(UTC) > not_after, within=10)
+    rejected = enqueue(doors, NOBODY, notAfter=not_after.isoformat())
+    letters(redrive, **{"unknown": 1, "rejected USER_NOT_FOUND": 1})
+    # `not_sent` is what the ledger says of a push that SQS has given up.
+    fault(stack, status=503)
+    exhausted = {"id": uuid4().hex, **to_bob(a="later"), "notAfter": not_after.isoformat()}
+    assert doors.post(TO_BOB, exhausted).status_code == 503
+    give_up(stack, exhausted)
+    assert wait_until(lambda: datetime.now(UTC) > not_after, within=30)
+    asked = sandbox.calls()
 
-    done = redrive({"action": "redrive", "cause": "unknown"})
+    for cause in ("unknown", "rejected USER_NOT_FOUND", "exhausted"):
+        done = redrive({"action": "redrive", "cause": cause})
+        assert (done["put_back"], done["dropped"]) == (0, 1)
 
-    assert (done["put_back"], done["dropped"]) == (0, 1)
+    for push_id in (unknown, rejected, str(exhausted["id"])):
+        assert wait_until(lambda: outcome(doors, push_id) == "expired", within=20, every=0.5)  # noqa: B023
     letters(redrive)
     assert device.received == []
+    assert sandbox.calls() == asked
+
+
+def test_one_cause_is_dropped_and_the_ledger_keeps_what_it_says(doors: "Doors", redrive: Redrive) -> None:
+    nobody = enqueue(doors, NOBODY)
+    enqueue(doors, to_bob(a=1), colour="red")
+    letters(redrive, **{"rejected USER_NOT_FOUND": 1, "rejected colour": 1})
+
+    done = redrive({"action": "drop", "cause": "rejected USER_NOT_FOUND"})
+
+    assert (done["deleted"], done["others"], done["complete"]) == (1, 1, True)
+    letters(redrive, **{"rejected colour": 1})
+    assert outcome(doors, nobody) == "rejected"
 
 
 def test_the_command_lists_and_puts_back(
@@ -179,11 +216,14 @@ def test_the_command_lists_and_puts_back(
     assert row.endswith(push_id)
     assert command("redrive", "rejected TOPIC_NOT_FOUND").startswith("Put back: 1.")
     assert device.wait_for(a="late", within=20)
+    enqueue(doors, NOBODY)
+    letters(redrive, **{"rejected USER_NOT_FOUND": 1})
+    assert command("drop", "rejected USER_NOT_FOUND", "--yes") == "Deleted: 1.\n"
     assert command("list") == "There are no dead letters.\n"
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"action": "empty"}, {"action": "redrive"}, {"action": "redrive", "cause": 5}]
+    "event", [{}, {"action": "empty"}, {"action": "redrive"}, {"action": "drop", "cause": 5}]
 )
 def test_a_bad_action_is_told_what_there_is(redrive: Redrive, event: dict[str, Any]) -> None:
     answer = redrive(event)

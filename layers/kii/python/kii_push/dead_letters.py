@@ -1,57 +1,41 @@
-"""Dead letters: what waits for a person, grouped by cause with its age, and put back by cause.
+"""Dead letters: what waits for a person, grouped by cause with its age, put back or dropped by cause.
 
 A cause is `unknown`; `rejected` with Kii's error code or the wrong field (`rejected USER_NOT_FOUND`);
 `exhausted`, received too often without coming to an end, usually `not_sent` through a long outage; or
 `fault`, a schedule's push whose function crashed.
 """
 
-import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched, groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Struct
+from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push import aws, request, strict_json
-from kii_push.errors import InvalidRequest, Outcome
+from kii_push import aws, sweep
+from kii_push.letter import Letter
+from kii_push.sweep import Sweep
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-# Seconds that letters stay hidden while they are looked at; afterwards they show themselves again.
-_HIDDEN = 120
-# The most that ChangeMessageVisibilityBatch takes.
-_BATCH = 10
+# Seconds that letters stay hidden while causes are put back or dropped, over several calls of the function.
+HIDDEN = 900
+# Bytes of one call's messages; SQS's limit is 1 MiB, older regions' 256 KiB.
+_BATCH_BYTES = 240_000
 
-
-@dataclass(frozen=True)
-class Letter:
-    """A message in a dead-letter queue.
-
-    `push_id` is what the ledger knows the push by; `sent_at` is when the message was put there, or by SQS
-    itself on the queue that gave it up, in Unix seconds; `group` is its message group.
-    """
-
-    queue_url: str
-    receipt_handle: str
-    body: str
-    cause: str
-    push_id: str
-    sent_at: float
-    group: str | None
+# What to do with letters of the cause; gives what became of each, as a field of Dealt.
+type _Act = Callable[[Sequence[Letter], Sweep], list[str]]
+# A letter, and the message that goes back.
+type _Push = tuple[Letter, str]
 
 
 @dataclass(frozen=True)
 class Group:
-    """The letters of one cause; ages are in seconds, `examples` are IDs of pushes.
-
-    Of a message group SQS shows ten letters at a time, so no more of it are counted.
-    """
+    """The letters of one cause; ages are in seconds, `examples` are IDs of pushes."""
 
     cause: str
     count: int
@@ -61,173 +45,166 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Redriven:
-    """What became of a cause's letters: put back on their queue, or dropped because their time has passed.
+class Listing:
+    """The letters that could be seen, `count` of them, grouped by cause, the largest group first.
 
-    Those that came after `before` (Unix seconds) were left alone. If it is not `complete` the time was too
-    short for the others.
+    `about` is how many there are in all by SQS's approximate counts. It is not `complete` when that is more:
+    the time was too short, others were hidden, or they stand behind ten of their message group, of which SQS
+    shows no more at a time.
+    """
+
+    groups: list[Group]
+    count: int
+    about: int
+    complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dealt:
+    """What became of a cause's letters in one call.
+
+    `put_back` on their queue; `dropped`: put back as well, but their time had passed, so the queue's function
+    ends them `expired`; `deleted`; `failed`: SQS did not take them back or delete them, so they stay.
+    `others` stay too: letters of other causes, and those that came after `before` (Unix seconds). `hidden` is
+    about how many another call hid when this one began.
+
+    If it is not `complete` a call with the same `before` goes on; what stays is hidden till then, HIDDEN
+    seconds at most. With `full` that is no use: SQS hides no more letters, so that the others cannot be seen.
     """
 
     cause: str
     put_back: int
     dropped: int
+    deleted: int
+    failed: int
+    others: int
+    hidden: int
     before: float
     complete: bool
+    full: bool
 
 
-def groups(time_left: Callable[[], int]) -> list[Group]:
-    """Return the letters grouped by cause, the largest group first, as far as half of the time (ms) goes."""
-    letters = list(_letters(time_left, time_left() // 2))
-    _show_again(letters)
-    causes = {letter.cause for letter in letters}
-    found = [_group(cause, [each for each in letters if each.cause == cause]) for cause in causes]
-    return sorted(found, key=lambda group: (-group.count, group.cause))
+def groups(time_left: Callable[[], int]) -> Listing:
+    """Return the letters grouped by cause, as far as half of the time (ms) goes."""
+    about = sweep.amount().letters
+    # Nobody is there any more to show them again when it is over.
+    seen, to_the_end = Sweep(time_left, time_left() // 1000 + 1, goes_on=False).run(
+        lambda letters: [(each.cause, each.sent_at, each.push_id) for each in letters]
+    )
+    by_cause: dict[str, list[tuple[float, str]]] = {}
+    for cause, sent_at, push_id in seen:
+        by_cause.setdefault(cause, []).append((sent_at, push_id))
+    return Listing(
+        groups=sorted(
+            (_group(cause, letters) for cause, letters in by_cause.items()),
+            key=lambda group: (-group.count, group.cause),
+        ),
+        count=len(seen),
+        about=max(about, len(seen)),
+        complete=to_the_end and len(seen) >= about,
+    )
 
 
-def redrive(cause: str, time_left: Callable[[], int], before: float | None = None) -> Redriven:
-    """Put the letters of one cause back on their queues; drop those whose `notAfter` has passed.
+def redrive(cause: str, time_left: Callable[[], int], before: float | None = None) -> Dealt:
+    """Put the letters of one cause back on their queues.
 
     Only those that were there `before` (Unix seconds, by default now): one that comes straight back, because
     what was wrong still is, stays. A push that is `unknown` goes back with `onUnknown: resend`: this is what
     asking for that cause means. A letter is taken off only after it was put back, so an interruption repeats
     and does not lose.
     """
+    return _deal(cause, time_left, before, _put_back)
+
+
+def drop(cause: str, time_left: Callable[[], int], before: float | None = None) -> Dealt:
+    """Delete the letters of one cause that were there `before`; the ledger keeps what it says of them."""
+    return _deal(cause, time_left, before, _delete)
+
+
+def _deal(cause: str, time_left: Callable[[], int], before: float | None, act: _Act) -> Dealt:
     until = time.time() if before is None else before
-    half = time_left() // 2
-    put_back = dropped = 0
-    others: list[Letter] = []
-    for letter in _letters(time_left, half):
-        if letter.cause != cause or letter.sent_at > until:
-            others.append(letter)
-            continue
-        if _is_stale(letter):
-            dropped += 1
-        else:
-            _put_back(letter)
-            put_back += 1
-        aws.sqs().delete_message(QueueUrl=letter.queue_url, ReceiptHandle=letter.receipt_handle)
-    complete = time_left() > half
-    _show_again(others)
-    return Redriven(cause, put_back, dropped, until, complete)
+    hidden = sweep.amount().hidden
+    passing = Sweep(time_left, HIDDEN, goes_on=True)
 
+    def deal(letters: Sequence[Letter]) -> list[str]:
+        meant = [each for each in letters if each.cause == cause and each.sent_at <= until]
+        return ["others"] * (len(letters) - len(meant)) + act(meant, passing)
 
-def _letters(time_left: Callable[[], int], reserve: int) -> Iterator[Letter]:
-    """Yield the letters, which are hidden from then on, until there are no more or only `reserve` ms left."""
-    for url in (os.environ["DEAD_LETTER_QUEUE_URL"], os.environ["DEAD_LETTER_FIFO_QUEUE_URL"]):
-        while time_left() > reserve:
-            answer = aws.sqs().receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=_BATCH,
-                VisibilityTimeout=_HIDDEN,
-                # A short poll asks some of SQS's servers only, and may find nothing where there is something.
-                WaitTimeSeconds=1,
-                MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["All"],
-            )
-            if not answer.get("Messages"):
-                break
-            yield from (_letter(url, message) for message in answer["Messages"])
-
-
-def _letter(queue_url: str, message: "MessageTypeDef") -> Letter:
-    # A message that SQS gave up has its sender's attributes, of any type.
-    given = {name: each.get("StringValue", "") for name, each in message.get("MessageAttributes", {}).items()}
-    failure = _failure(message["Body"])
-    body = json.dumps(failure.request_payload, ensure_ascii=False) if failure else message["Body"]
-    named = failure.request_context.request_id if failure else given.get("pushID", message["MessageId"])
-    system = message["Attributes"]
-    return Letter(
-        queue_url=queue_url,
-        receipt_handle=message["ReceiptHandle"],
-        body=body,
-        cause="fault" if failure else _cause(given),
-        push_id=_own_id(body) or named,
-        sent_at=int(system["SentTimestamp"]) / 1000,
-        group=system.get("MessageGroupId"),
+    became, complete = passing.run(deal)
+    count = Counter(became)
+    return Dealt(
+        cause=cause,
+        put_back=count["put_back"],
+        dropped=count["dropped"],
+        deleted=count["deleted"],
+        failed=count["failed"],
+        others=count["others"],
+        hidden=hidden,
+        before=until,
+        complete=complete,
+        full=passing.full,
     )
 
 
-def _cause(given: Mapping[str, str]) -> str:
-    outcome = given.get("outcome", "exhausted")
-    why = given.get("errorCode") or given.get("field") or ""
-    return f"{outcome} {why}".rstrip() if outcome == Outcome.REJECTED else outcome
+def _put_back(letters: Sequence[Letter], passing: Sweep) -> list[str]:
+    back = [each for some in _batches((each, each.again()) for each in letters) for each in _sent(some)]
+    left = len(letters) - passing.delete(back)
+    return ["dropped" if each.is_stale() else "put_back" for each in back] + ["failed"] * left
 
 
-class _Invocation(Struct, rename="camel"):
-    request_id: str
+def _delete(letters: Sequence[Letter], passing: Sweep) -> list[str]:
+    deleted = passing.delete(letters)
+    return ["deleted"] * deleted + ["failed"] * (len(letters) - deleted)
 
 
-class _Failure(Struct, rename="camel"):
-    """What Lambda keeps of an asynchronous invocation that failed."""
+def _batches(pushes: Iterable[_Push]) -> Iterator[list[_Push]]:
+    """Yield what SQS takes in one call; a message that is too long for any goes alone."""
+    batch: list[_Push] = []
+    size = 0
+    for push in pushes:
+        length = len(push[1].encode())
+        if batch and size + length > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(push)
+        size += length
+    if batch:
+        yield batch
 
-    request_context: _Invocation
-    request_payload: Any
 
-
-def _failure(body: str) -> _Failure | None:
+def _sent(pushes: Sequence[_Push]) -> list[Letter]:
+    """Put up to ten letters of one queue back; return those that SQS has taken."""
+    in_order = pushes[0][0].queue_url == os.environ["DEAD_LETTER_FIFO_QUEUE_URL"]
     try:
-        return msgspec.json.decode(body, type=_Failure)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _own_id(body: str) -> str | None:
-    """Return the ID that a push request gives itself."""
-    value = _request(body)
-    own = value.get("id") if value else None
-    return own if isinstance(own, str) else None
-
-
-def _request(body: str) -> dict[str, Any] | None:
-    """Return the push request in a body, None if there is none."""
-    try:
-        value = strict_json.loads(body)
-    except InvalidRequest:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _group(cause: str, letters: Sequence[Letter]) -> Group:
-    ages = [int(time.time() - letter.sent_at) for letter in letters]
-    return Group(cause, len(letters), max(ages), min(ages), [letter.push_id for letter in letters[:3]])
-
-
-def _is_stale(letter: Letter) -> bool:
-    try:
-        return request.parse(letter.body, default_id="unused").expired()
-    except InvalidRequest:
-        # It will be refused again, with the reason; nothing is dropped that cannot be read.
-        return False
-
-
-def _put_back(letter: Letter) -> None:
-    body = letter.body
-    value = _request(body)
-    if value is not None:
-        # The ID under which the ledger knows it, whichever message brings it.
-        value.setdefault("id", letter.push_id)
-        if letter.cause == Outcome.UNKNOWN:
-            value["onUnknown"] = "resend"
-        body = json.dumps(value, ensure_ascii=False)
-    if letter.group is None:
-        aws.sqs().send_message(QueueUrl=os.environ["PUSH_QUEUE_URL"], MessageBody=body)
-    else:
-        aws.sqs().send_message(
-            QueueUrl=os.environ["PUSH_FIFO_QUEUE_URL"],
-            MessageBody=body,
-            MessageGroupId=letter.group,
-            # By its content it could pass for the message it once was, and SQS would drop it.
-            MessageDeduplicationId=uuid.uuid4().hex,
+        answer = aws.sqs().send_message_batch(
+            QueueUrl=os.environ["PUSH_FIFO_QUEUE_URL"] if in_order else os.environ["PUSH_QUEUE_URL"],
+            Entries=[
+                _entry(str(place), each, body, in_order=in_order) for place, (each, body) in enumerate(pushes)
+            ],
         )
+    except ClientError as error:
+        if len(pushes) > 1:
+            # It may be one that SQS refuses, and all the others with it.
+            return [each for push in pushes for each in _sent([push])]
+        sweep.refused(error)
+        return []
+    except BotoCoreError as error:
+        sweep.refused(error)
+        return []
+    sweep.not_done(answer.get("Failed", ()))
+    return [pushes[int(each["Id"])][0] for each in answer.get("Successful", ())]
 
 
-def _show_again(letters: Iterable[Letter]) -> None:
-    for url, of_queue in groupby(letters, lambda letter: letter.queue_url):
-        for some in batched(of_queue, _BATCH, strict=False):
-            aws.sqs().change_message_visibility_batch(
-                QueueUrl=url,
-                Entries=[
-                    {"Id": str(place), "ReceiptHandle": each.receipt_handle, "VisibilityTimeout": 0}
-                    for place, each in enumerate(some)
-                ],
-            )
+def _entry(name: str, letter: Letter, body: str, *, in_order: bool) -> "SendMessageBatchRequestEntryTypeDef":
+    entry: SendMessageBatchRequestEntryTypeDef = {"Id": name, "MessageBody": body}
+    if letter.group is not None:
+        entry["MessageGroupId"] = letter.group
+    if in_order:
+        # By its content it could pass for the message it once was, and SQS would drop it.
+        entry["MessageDeduplicationId"] = uuid.uuid4().hex
+    return entry
+
+
+def _group(cause: str, letters: Sequence[tuple[float, str]]) -> Group:
+    ages = [int(time.time() - sent_at) for sent_at, _ in letters]
+    return Group(cause, len(letters), max(ages), min(ages), [push_id for _, push_id in letters[:3]])

@@ -1,0 +1,399 @@
+"""Dead letters in numbers, and what SQS may refuse: against queues that a test can fill and break."""
+
+import functools
+import json
+import threading
+import time
+import tracemalloc
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from kii_push import aws
+from kii_push.dead_letters import Dealt, drop, groups, redrive
+from tests.unit.conftest import LogLines
+
+DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO = (
+    f"https://sqs.example/{name}" for name in ("dead", "dead.fifo", "pushes", "pushes.fifo")
+)
+# Milliseconds that a call takes.
+COST = Counter(receive_message=100, change_message_visibility_batch=50)
+
+
+class OverLimit(ClientError):
+    """SQS hides no more messages."""
+
+
+@dataclass
+class Sqs:
+    """SQS, as far as a sweep asks it; time passes with each call. `broken` are stand-ins for calls."""
+
+    visible: dict[str, deque[dict[str, Any]]] = field(
+        default_factory=lambda: {DEAD: deque(), DEAD_FIFO: deque()}
+    )
+    hidden: dict[str, tuple[str, float, dict[str, Any]]] = field(default_factory=dict)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    broken: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    padding: int = 0
+    most_hidden: int = 120_000
+    says_over_limit: bool = False
+    now: float = 0
+    left: int = 120_000
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    class exceptions:  # noqa: N801 (boto3's name)
+        OverLimit: ClassVar = OverLimit
+
+    def put(self, url: str, count: int, *, outcome: str = "rejected", **more: Any) -> None:
+        """Put letters on a queue."""
+        for number in range(count):
+            push_id = f"{outcome}-{number}"
+            attributes = {"pushID": {"StringValue": push_id}, "outcome": {"StringValue": outcome}}
+            body = {"id": push_id, "target": {"user": "bob"}, "message": {"title": "t", "body": "b"}, **more}
+            self.visible[url].append(
+                {
+                    "MessageId": push_id,
+                    "Body": json.dumps(body),
+                    "MessageAttributes": attributes,
+                    "Attributes": {"SentTimestamp": str(int(time.time() * 1000) - 60_000)},
+                    "ReceiptHandle": f"{url} {push_id}",
+                }
+            )
+
+    def invoke(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Let the function do something within its two minutes."""
+        self.left = 120_000
+        return call(*arguments, lambda: self.left)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        for handle, (url, until, message) in list(self.hidden.items()):
+            if until <= self.now:
+                del self.hidden[handle]
+                self.visible[url].append(message)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**given: Any) -> Any:
+            with self._lock:
+                self.left -= COST[name]
+                return self.broken.get(name, getattr(self, f"do_{name}"))(**given)
+
+        return call
+
+    def do_receive_message(self, **given: Any) -> Any:
+        url = given["QueueUrl"]
+        if self.visible[url] and len(self.hidden) + 10 > self.most_hidden:
+            if self.says_over_limit:
+                raise OverLimit({"Error": {"Code": "OverLimit"}}, "ReceiveMessage")
+            return {}
+        messages = [self.visible[url].popleft() for _ in range(min(10, len(self.visible[url])))]
+        for each in messages:
+            self.hidden[each["ReceiptHandle"]] = (url, self.now + given["VisibilityTimeout"], each)
+        padding = " " * self.padding
+        found = [{**each, "Body": each["Body"] + padding} for each in messages]
+        return {"Messages": found} if found else {}
+
+    def do_send_message_batch(self, **given: Any) -> Any:
+        self.sent += [{"QueueUrl": given["QueueUrl"], **each} for each in given["Entries"]]
+        self.batches.append(len(given["Entries"]))
+        return {"Successful": [{"Id": each["Id"]} for each in given["Entries"]]}
+
+    def do_delete_message_batch(self, **given: Any) -> Any:
+        for each in given["Entries"]:
+            del self.hidden[each["ReceiptHandle"]]
+        return {"Successful": [{"Id": each["Id"]} for each in given["Entries"]]}
+
+    def do_change_message_visibility_batch(self, **given: Any) -> Any:
+        for each in given["Entries"]:
+            assert each["VisibilityTimeout"] == 0
+            url, _, message = self.hidden.pop(each["ReceiptHandle"])
+            self.visible[url].append(message)
+        return {}
+
+    def do_get_queue_attributes(self, **given: Any) -> Any:
+        url = given["QueueUrl"]
+        return {
+            "Attributes": {
+                "ApproximateNumberOfMessages": str(len(self.visible[url])),
+                "ApproximateNumberOfMessagesNotVisible": str(
+                    sum(of_queue == url for of_queue, _, _ in self.hidden.values())
+                ),
+            }
+        }
+
+
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> Sqs:
+    for name, url in {
+        "DEAD_LETTER_QUEUE_URL": DEAD,
+        "DEAD_LETTER_FIFO_QUEUE_URL": DEAD_FIFO,
+        "PUSH_QUEUE_URL": PUSHES,
+        "PUSH_FIFO_QUEUE_URL": PUSHES_FIFO,
+    }.items():
+        monkeypatch.setenv(name, url)
+    sqs = Sqs()
+    monkeypatch.setattr(aws, "sqs", functools.cache(lambda: sqs))
+    return sqs
+
+
+def refusal(code: str, **_: Any) -> Any:
+    raise ClientError({"Error": {"Code": code}}, "Call")
+
+
+def no_answer(**_: Any) -> Any:
+    raise EndpointConnectionError(endpoint_url=DEAD)
+
+
+def part(failing: str, call: Callable[..., Any], **given: Any) -> Any:
+    """Refuse the entries that `failing` is in, and do the rest of a call."""
+    failed = [each for each in given["Entries"] if failing in str(each)]
+    answer = call(**{**given, "Entries": [each for each in given["Entries"] if each not in failed]})
+    return {**answer, "Failed": [{"Id": each["Id"], "Code": "InternalError"} for each in failed]}
+
+
+def all_rounds(sqs: Sqs, act: Callable[..., Dealt], cause: str) -> list[Dealt]:
+    """Go on until it is complete, as the command does."""
+    rounds = [sqs.invoke(lambda time_left: act(cause, time_left))]
+    while not rounds[-1].complete:
+        assert len(rounds) < 12
+        rounds.append(sqs.invoke(lambda time_left: act(cause, time_left, rounds[0].before)))
+    return rounds
+
+
+def test_a_few_letters_behind_very_many_are_put_back(sqs: Sqs) -> None:
+    sqs.put(DEAD, 20_000)
+    sqs.put(DEAD, 5, outcome="unknown")
+
+    rounds = all_rounds(sqs, redrive, "unknown")
+
+    assert len(rounds) == 4
+    assert sum(each.put_back for each in rounds) == 5
+    assert sum(each.others for each in rounds) == 20_000, "none was looked at twice"
+    assert {json.loads(each["MessageBody"])["id"] for each in sqs.sent} == {f"unknown-{n}" for n in range(5)}
+    assert (rounds[0].hidden, rounds[1].hidden > 0) == (0, True)
+    sqs.pass_time(900)
+    assert len(sqs.visible[DEAD]) == 20_000, "all others show themselves again"
+
+
+def test_very_many_letters_are_put_back(sqs: Sqs) -> None:
+    sqs.put(DEAD, 9_990)
+    sqs.put(DEAD_FIFO, 10)
+
+    rounds = all_rounds(sqs, redrive, "rejected")
+
+    assert sum(each.put_back for each in rounds) == 10_000
+    assert Counter(each["QueueUrl"] for each in sqs.sent) == {PUSHES: 9_990, PUSHES_FIFO: 10}
+    assert (dict.fromkeys(sqs.batches), sqs.hidden) == ({10: None}, {})
+
+
+def test_very_many_letters_are_dropped_beside_a_few_others(sqs: Sqs) -> None:
+    sqs.put(DEAD, 20_000)
+    sqs.put(DEAD, 3, outcome="unknown")
+
+    rounds = all_rounds(sqs, drop, "rejected")
+
+    assert sum(each.deleted for each in rounds) == 20_000
+    assert [(group.cause, group.count) for group in sqs.invoke(groups).groups] == [("unknown", 3)]
+    assert sqs.sent == []
+
+
+def test_a_list_of_very_many_says_what_it_has_not_seen(sqs: Sqs) -> None:
+    sqs.put(DEAD, 20_000)
+    sqs.put(DEAD, 5, outcome="unknown")
+
+    listing = sqs.invoke(groups)
+
+    assert (listing.complete, listing.about) == (False, 20_005)
+    assert 5_000 < listing.count == sum(group.count for group in listing.groups) < 20_005
+    assert sqs.hidden == {}, "in time they are shown again"
+
+
+def test_a_list_that_sees_all_is_complete(sqs: Sqs) -> None:
+    sqs.put(DEAD, 12)
+    sqs.put(DEAD_FIFO, 3, outcome="unknown")
+
+    listing = sqs.invoke(groups)
+
+    assert (listing.complete, listing.count, listing.about) == (True, 15, 15)
+    assert [(group.cause, group.count) for group in listing.groups] == [("rejected", 12), ("unknown", 3)]
+
+
+def test_a_list_does_not_hold_the_bodies(sqs: Sqs) -> None:
+    sqs.put(DEAD, 2_000)
+    sqs.padding = 50_000
+    tracemalloc.start()
+
+    count = sqs.invoke(groups).count
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 2_000
+    assert most < 40_000_000, "bytes; all bodies have 100 million"
+
+
+def test_letters_that_another_hides_are_counted(sqs: Sqs) -> None:
+    sqs.put(DEAD, 30)
+    sqs.receive_message(QueueUrl=DEAD, VisibilityTimeout=900)
+
+    listing, done = sqs.invoke(groups), sqs.invoke(lambda time_left: redrive("unknown", time_left))
+
+    assert (listing.complete, listing.count, listing.about) == (False, 20, 30)
+    assert (done.put_back, done.hidden, done.complete) == (0, 10, True)
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_more_letters_than_sqs_can_hide_are_told(sqs: Sqs, *, says_so: bool) -> None:
+    sqs.put(DEAD, 400)
+    sqs.most_hidden, sqs.says_over_limit = 300, says_so
+    if not says_so:
+        sqs.broken["get_queue_attributes"] = lambda **_: {
+            "Attributes": {
+                "ApproximateNumberOfMessages": "100",
+                "ApproximateNumberOfMessagesNotVisible": "119000",
+            }
+        }
+
+    done = sqs.invoke(lambda time_left: redrive("unknown", time_left))
+
+    assert (done.complete, done.full, done.others) == (False, True, 300)
+    assert sqs.hidden == {}, "it cannot go on, so nothing stays hidden"
+
+
+def test_one_letter_that_sqs_refuses_does_not_keep_the_others(sqs: Sqs, log_lines: LogLines) -> None:
+    sqs.put(DEAD, 25)
+    sqs.broken["send_message_batch"] = functools.partial(part, "rejected-7", sqs.do_send_message_batch)
+
+    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+
+    assert (done.put_back, done.failed, done.complete) == (24, 1, True)
+    assert [each["MessageId"] for each in sqs.visible[DEAD]] == ["rejected-7"]
+    assert [line["error_code"] for line in log_lines()] == ["InternalError"]
+
+
+def test_one_letter_with_which_sqs_refuses_the_whole_batch_does_not_keep_the_others(
+    sqs: Sqs, log_lines: LogLines
+) -> None:
+    def send(**given: Any) -> Any:
+        if "rejected-7" in str(given):
+            refusal("InvalidMessageContents")
+        return sqs.do_send_message_batch(**given)
+
+    sqs.put(DEAD, 25)
+    sqs.broken["send_message_batch"] = send
+
+    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+
+    assert (done.put_back, done.failed) == (24, 1)
+    assert [each["MessageId"] for each in sqs.visible[DEAD]] == ["rejected-7"]
+    assert [line["error_code"] for line in log_lines()] == ["InvalidMessageContents"]
+
+
+def test_a_queue_that_does_not_answer_gets_nothing_twice(sqs: Sqs, log_lines: LogLines) -> None:
+    sqs.put(DEAD, 10)
+    sqs.broken["send_message_batch"] = no_answer
+
+    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+
+    assert (done.put_back, done.failed) == (0, 10)
+    assert len(sqs.visible[DEAD]) == 10
+    assert [line["error_code"] for line in log_lines()] == ["EndpointConnectionError"]
+
+
+@pytest.mark.parametrize(
+    ("break_", "left", "codes"),
+    [
+        (
+            lambda sqs: functools.partial(part, "rejected-7", sqs.do_delete_message_batch),
+            1,
+            ["InternalError"],
+        ),
+        (lambda _: functools.partial(refusal, "RequestThrottled"), 10, ["RequestThrottled"]),
+    ],
+    ids=["one", "all"],
+)
+def test_a_letter_that_cannot_be_deleted_stays(
+    sqs: Sqs, log_lines: LogLines, break_: Callable[[Sqs], Callable[..., Any]], left: int, codes: list[str]
+) -> None:
+    sqs.put(DEAD, 10)
+    sqs.broken["delete_message_batch"] = break_(sqs)
+
+    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+
+    assert (done.put_back, done.failed) == (10, left)
+    assert len(sqs.visible[DEAD]) == left
+    assert [line["error_code"] for line in log_lines()] == codes
+    sqs.broken["delete_message_batch"] = break_(sqs)
+    assert sqs.invoke(lambda time_left: drop("rejected", time_left)).failed == left
+
+
+@pytest.mark.parametrize(
+    ("break_", "hidden", "codes"),
+    [
+        (
+            lambda sqs: functools.partial(part, "ed-7'", sqs.do_change_message_visibility_batch),
+            1,
+            ["InternalError"],
+        ),
+        (lambda _: functools.partial(refusal, "RequestThrottled"), 10, ["RequestThrottled"]),
+        (lambda _: no_answer, 10, ["EndpointConnectionError"]),
+    ],
+    ids=["one", "all", "no answer"],
+)
+def test_a_letter_that_cannot_be_shown_again_shows_itself_later(
+    sqs: Sqs, log_lines: LogLines, break_: Callable[[Sqs], Callable[..., Any]], hidden: int, codes: list[str]
+) -> None:
+    sqs.put(DEAD, 10)
+    sqs.broken["change_message_visibility_batch"] = break_(sqs)
+
+    assert sqs.invoke(groups).complete
+
+    assert len(sqs.hidden) == hidden
+    assert [line["error_code"] for line in log_lines()] == codes
+    sqs.pass_time(121)
+    assert len(sqs.visible[DEAD]) == 10
+
+
+def test_letters_for_which_no_time_is_left_show_themselves_later(sqs: Sqs) -> None:
+    def receive(**given: Any) -> Any:
+        sqs.left = 10_000
+        return sqs.do_receive_message(**given)
+
+    sqs.put(DEAD, 10)
+    sqs.broken["receive_message"] = receive
+
+    assert not sqs.invoke(groups).complete
+
+    assert len(sqs.hidden) == 10
+    sqs.pass_time(121)
+    assert len(sqs.visible[DEAD]) == 10
+
+
+def test_a_fault_shows_all_letters_again(sqs: Sqs) -> None:
+    def crash(**_: Any) -> Any:
+        raise RuntimeError
+
+    sqs.put(DEAD, 1_000, outcome="unknown")
+    sqs.put(DEAD, 10)
+    sqs.put(DEAD, 10_000, outcome="unknown")
+    sqs.broken["send_message_batch"] = crash
+
+    with pytest.raises(RuntimeError):
+        sqs.invoke(lambda time_left: redrive("rejected", time_left))
+
+    assert sqs.hidden == {}
+    assert sqs.left > 60_000, "nobody goes on reading"
+
+
+def test_long_messages_go_in_batches_that_sqs_takes(sqs: Sqs) -> None:
+    sqs.put(DEAD, 3, padding="あ" * 50_000)
+    sqs.put(DEAD, 2, outcome="unknown", padding="あ" * 30_000)
+
+    assert sqs.invoke(lambda time_left: redrive("rejected", time_left)).put_back == 3
+    assert sqs.invoke(lambda time_left: redrive("unknown", time_left)).put_back == 2
+
+    assert sqs.batches == [1, 1, 1, 2]
