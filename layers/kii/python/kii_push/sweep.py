@@ -75,7 +75,7 @@ class Sweep:
                 readers = [threads.submit(self._read, deal) for _ in range(_THREADS)]
             found, ends = zip(*(each.result() for each in readers), strict=True)
             self.full = self.full or amount().full
-            show_again = self.full or all(ends) or not self._goes_on
+            show_again = all(ends) or not self._goes_on
             return list(chain.from_iterable(found)), all(ends) and not self.full
         finally:
             if show_again:
