@@ -1,6 +1,5 @@
 """EventBridge Scheduler: the schedule's input is the push request."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from kii_push import calls, delivery, observability, queues
@@ -15,7 +14,7 @@ pushes = delivery.from_environment()
 @observability.metrics.log_metrics
 def handler(event: Any, context: "LambdaContext") -> None:
     """Send the push; one that Kii cannot take now goes to the push queue, which tries it again."""
-    body = json.dumps(event)
+    body = queues.as_message(event)
     # The scheduler may deliver a firing twice, as two invocations: only an ID of its own makes them one push.
     settled = settle(body, context.aws_request_id, pushes, own_id=True)
     observability.count(settled.outcome)

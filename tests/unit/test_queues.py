@@ -1,5 +1,7 @@
 """What is put on a queue, and what a dead letter says about itself."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,3 +116,14 @@ def test_the_queues_are_those_of_the_environment(sqs: Stubber, monkeypatch: pyte
     expect(sqs, "https://sqs.example/others", DelaySeconds=0)
 
     queues.enqueue(BODY, 0)
+
+
+@pytest.mark.parametrize("text", ["注文", "\x00\x1f\x7f", "\ufffe\uffff", "\ud800", "😀", '"\\'])
+def test_a_push_request_becomes_a_message_that_sqs_takes(text: str) -> None:
+    message = queues.as_message({"id": text})
+    assert json.loads(message) == {"id": text}
+    assert not re.search(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]", message)
+
+
+def test_japanese_stays_as_short_as_it_is() -> None:
+    assert queues.as_message({"id": "注文"}) == '{"id":"注文"}'

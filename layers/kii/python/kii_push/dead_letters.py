@@ -64,9 +64,9 @@ class Dealt:
     """What became of a cause's letters in one call.
 
     `put_back` on their queue; `dropped`: put back as well, but their time had passed, so the queue's function
-    ends them `expired`; `deleted`; `failed`: SQS did not take them back or delete them, so they stay.
-    `others` stay too: letters of other causes, and those that came after `before` (Unix seconds). `hidden` is
-    about how many another call hid when this one began.
+    ends them `expired`, or leaves those `unknown` that may have been sent; `deleted`; `failed`: SQS did not
+    take them back or delete them, so they stay. `others` stay too: letters of other causes, and those that
+    came after `before` (Unix seconds). `hidden` is about how many another call hid when this one began.
 
     If it is not `complete` a call with the same `before` goes on; what stays is hidden till then, HIDDEN
     seconds at most. With `full` that is no use: SQS hides no more letters, so that the others cannot be seen.

@@ -1,6 +1,5 @@
 """A dead letter: why it lies there, which push it is, and what goes back on its queue."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,15 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from kii_push import request, strict_json
+from kii_push import queues, request, strict_json
 from kii_push.errors import InvalidRequest, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
-
-# What SQS refuses, raw, and json.dumps leaves raw. All in ASCII it would be thrice as long where it is
-# Japanese, and then too long for the queue's function.
-_ESCAPED = str.maketrans({"\ufffe": r"\ufffe", "\uffff": r"\uffff"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class Letter:
         value.setdefault("id", self.push_id)
         if self.cause == Outcome.UNKNOWN:
             value["onUnknown"] = "resend"
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED)
+        return queues.as_message(value)
 
 
 def from_message(queue_url: str, message: "MessageTypeDef") -> Letter:

@@ -1,8 +1,9 @@
 """Put a push request on a queue: the push queue for another try, or the dead-letter queue with the reason."""
 
+import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kii_push import aws
 from kii_push.errors import InvalidRequest, PushError
@@ -14,8 +15,19 @@ if TYPE_CHECKING:
 _LONGEST = 1024
 # What SQS does not take in a text, such as the NUL in a field's name that a refusal quotes.
 _UNSENDABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+# Of those what JSON does not escape itself.
+_RAW = r"[\ud800-\udfff\ufffe\uffff]"
 # Seconds, SQS's own limit.
 _LONGEST_DELAY = 900
+
+
+def as_message(value: Any) -> str:
+    """Return a push request as a message that SQS takes.
+
+    Not all in ASCII: Japanese would be twice as long, and an object then too long for the queue's function.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub(_RAW, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def dead_letter(body: str, push_id: str, error: PushError) -> None:
