@@ -8,6 +8,8 @@ PY := .venv/bin/python
 SAM := .tools/aws/bin/sam
 READY := .venv/.ready .tools/aws/.ready .tools/runtime/.ready
 PYTEST := $(PY) -m pytest --quiet
+# Two at a time; each of the two has its own servers.
+PAIR := -n 2 --dist loadfile
 
 # Where `make deploy` deploys to (a section of samconfig.toml), for which processor, and with which parameters.
 ENV ?= dev
@@ -48,15 +50,12 @@ faults: $(READY) mosquitto ## Send 10,000 pushes while Kii and the senders fail,
 
 .PHONY: test
 test: lint test-tools ## Everything that CI runs
-	$(PYTEST) tests/unit tests/delivery --cov --cov-report=term:skip-covered
+	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
 	$(PYTEST) tests/template
 	$(PYTEST) tests/contract
-	$(PYTEST) tests/sandbox
-	$(PYTEST) tests/functions tests/stack
-
-.PHONY: test-faults
-test-faults: test-tools ## The fault tests and the fault run at a tenth: they want the machine to themselves
-	$(PYTEST) tests/faults
+	$(PYTEST) $(PAIR) tests/sandbox
+	$(PYTEST) $(PAIR) tests/functions tests/stack
+	$(PYTEST) --timeout=300 tests/faults
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the template

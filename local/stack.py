@@ -110,6 +110,10 @@ class LocalStack:
             deploy(self.endpoint, built, self.directory / "deploy.log", self._parameters)
         self.attach(built)
         put_kii_secret(self.endpoint, self.outputs.KiiSecretArn, self.kii_url)
+        self._tell_sandbox()
+
+    def _tell_sandbox(self) -> None:
+        """Let the console know where it sends through the bundle."""
         bundle = httpx.put(f"{self.sandbox_url}/_sandbox/bundle", json={"url": self.api_url}, trust_env=False)
         bundle.raise_for_status()
 
@@ -128,6 +132,7 @@ class LocalStack:
             yield
         finally:
             self._start_sandbox()
+            self._tell_sandbox()
 
     def _start_sandbox(self) -> None:
         # The credentials are for signing what its console sends to the bundle.
