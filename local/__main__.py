@@ -60,7 +60,8 @@ def invoke(function: str) -> None:
 @app.command()
 def faults(
     pushes: Annotated[
-        int, typer.Option(min=1000, help="How many; a tenth more go with onUnknown: resend.")
+        # Of so many the sandbox still remembers every delivery and request.
+        int, typer.Option(min=1000, max=50_000, help="How many; a tenth more go with onUnknown: resend.")
     ] = 10_000,
 ) -> None:
     """Send pushes through the queue while Kii and the senders fail; exit 1 if one is lost or sent twice."""
