@@ -9,7 +9,7 @@ SAM := .tools/aws/bin/sam
 READY := .venv/.ready .tools/aws/.ready .tools/runtime/.ready
 PYTEST := $(PY) -m pytest --quiet
 # Two at a time; each of the two has its own servers.
-PAIR := -n 2 --dist loadfile
+PAIR := -n 2
 
 # Where `make deploy` deploys to (a section of samconfig.toml), for which processor, and with which parameters.
 ENV ?= dev
@@ -54,8 +54,9 @@ test: lint test-tools ## Everything that CI runs
 	$(PYTEST) tests/template
 	$(PYTEST) tests/contract
 	$(PYTEST) $(PAIR) tests/sandbox
-	$(PYTEST) $(PAIR) tests/functions tests/stack
-	$(PYTEST) --timeout=300 tests/faults
+	$(PYTEST) $(PAIR) --dist loadfile tests/functions tests/stack --ignore=tests/functions/test_imports.py
+	@# Alone: the one measures, the others let everything fail at once.
+	$(PYTEST) --timeout=300 tests/functions/test_imports.py tests/faults
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the template
