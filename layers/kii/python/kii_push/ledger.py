@@ -141,7 +141,8 @@ class Ledger:
             object_id = end.written.object_id if end.written else None
             facts = {"pushMessageID": end.push_message_id, "objectID": object_id}
         else:
-            facts = {"errorCode": end.error_code, "reason": end.reason}
+            doubt = "" if outcome == end.outcome else "; an earlier try may have reached Kii"
+            facts = {"errorCode": end.error_code, "reason": end.reason + doubt}
         for name, value in facts.items():
             if value is not None:
                 changes += f", {name} = :{name}"
