@@ -57,25 +57,6 @@ def test_an_unknown_field_is_named_so_that_it_fits_a_log_line() -> None:
     assert violation.field.isprintable()
 
 
-def test_the_fingerprint_is_that_of_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = {"title": "T", "body": "B"}
-    first = read(message=short).fingerprint
-    monkeypatch.setenv("KII_DEFAULT_NETWORKS", "mqtt")
-    assert read(message=dict(reversed(short.items()))).fingerprint == first
-    assert read(message={**short, "title": "U"}).fingerprint != first
-    assert read(message=short, target={"user": "other"}).fingerprint != first
-
-
-def test_the_fingerprint_of_a_change_is_that_of_what_it_does() -> None:
-    def change(**more: Any) -> str:
-        push = {"target": {"bucket": "notes"}, "objectID": "o-77", **more}
-        return request.from_json(push, default_id="any").fingerprint
-
-    replaced = change(object={"a": 1})
-    assert change(object={"a": 1}, operation="replace") == replaced
-    assert len({replaced, change(object={"a": 1}, operation="update"), change(operation="delete")}) == 3
-
-
 def test_a_schedule_must_name_its_push() -> None:
     with pytest.raises(InvalidRequest, match=r"id: must be given by a schedule; .*scheduled-time"):
         request.from_json({"target": {"user": "u-1"}, "message": {}}, default_id=None)

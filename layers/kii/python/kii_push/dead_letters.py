@@ -9,13 +9,13 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push import aws, sweep
+from kii_push import aws, queues, sweep
 from kii_push.letter import Letter
 from kii_push.sweep import Sweep
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # Seconds that letters stay hidden while causes are put back or dropped, over several calls of the function.
 HIDDEN = 900
-# Bytes of one call's messages; SQS's limit is 1 MiB, older regions' 256 KiB.
-_BATCH_BYTES = 240_000
 
 # What to do with letters of the cause; gives what became of each, as a field of Dealt.
 type _Act = Callable[[Sequence[Letter], Sweep], list[str]]
@@ -147,7 +145,8 @@ def _deal(cause: str, time_left: Callable[[], int], before: float | None, act: _
 
 
 def _put_back(letters: Sequence[Letter], passing: Sweep) -> list[str]:
-    back = [each for some in _batches((each, each.again()) for each in letters) for each in _sent(some)]
+    pushes = ((each, each.again()) for each in letters)
+    back = [each for some in queues.batches(pushes, lambda push: push[1]) for each in _sent(some)]
     left = len(letters) - passing.delete(back)
     return ["dropped" if each.is_stale() else "put_back" for each in back] + ["failed"] * left
 
@@ -155,21 +154,6 @@ def _put_back(letters: Sequence[Letter], passing: Sweep) -> list[str]:
 def _delete(letters: Sequence[Letter], passing: Sweep) -> list[str]:
     deleted = passing.delete(letters)
     return ["deleted"] * deleted + ["failed"] * (len(letters) - deleted)
-
-
-def _batches(pushes: Iterable[_Push]) -> Iterator[list[_Push]]:
-    """Yield what SQS takes in one call; a message that is too long for any goes alone."""
-    batch: list[_Push] = []
-    size = 0
-    for push in pushes:
-        length = len(push[1].encode())
-        if batch and size + length > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(push)
-        size += length
-    if batch:
-        yield batch
 
 
 def _sent(pushes: Sequence[_Push]) -> list[Letter]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push import aws, broadcast, observability
+from kii_push import aws, broadcast, observability, queues
 from kii_push.broadcast import Job
 from kii_push.broadcasts import Broadcasts, Gone
 from kii_push.errors import Expired, InvalidRequest, LedgerError, QueueError, Violation
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 # Milliseconds that must be left to begin another stretch of batches. With AWS at its slowest one takes long,
 # and what is cut off comes back only after the queue's visibility.
 STRETCH_TIME = 60_000
-# SQS's own: messages of one call, and their bytes (its limit is 1 MiB; older regions' 256 KiB).
-_BATCH = 10
-_BATCH_BYTES = 240_000
 # Batches sent side by side before the time and the stop are looked at again.
 _STRETCH = 64
 # Calls for what SQS refuses of a batch; the longest pause before the second, in seconds, doubled each time.
@@ -135,9 +132,10 @@ def _queued(
         contextlib.closing(broadcasts.lines(job, position.offset)) as lines,
         ThreadPoolExecutor(8) as threads,
     ):
-        while stretch := list(islice(lines, _STRETCH * _BATCH)):
+        while stretch := list(islice(lines, _STRETCH * queues.BATCH)):
             stop.check(job.id)
-            list(threads.map(_send, _batches(_pushes(job, position.numbered(stretch), ledger))))
+            pushes = _pushes(job, position.numbered(stretch), ledger)
+            list(threads.map(_send, queues.batches(pushes, str)))
             position = position.after(stretch)
             yield position
 
@@ -157,20 +155,6 @@ def _pushes(job: Job, lines: Iterable[tuple[int, bytes]], ledger: Ledger) -> Ite
         except InvalidRequest as error:
             observability.failed(job.push_id(number), error)
             ledger.refuse(job.push_id(number), job.id, error)
-
-
-def _batches(bodies: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for body in bodies:
-        length = len(body)
-        if batch and (len(batch) == _BATCH or size + length > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(body)
-        size += length
-    if batch:
-        yield batch
 
 
 def _send(bodies: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kii_push import aws
@@ -19,6 +20,9 @@ _UNSENDABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 _RAW = r"[\ud800-\udfff\ufffe\uffff]"
 # Seconds, SQS's own limit.
 _LONGEST_DELAY = 900
+# SQS's own: messages of one call, and their bytes (its limit is 1 MiB; older regions' 256 KiB).
+BATCH = 10
+_BATCH_BYTES = 240_000
 
 
 def as_message(value: Any) -> str:
@@ -28,6 +32,21 @@ def as_message(value: Any) -> str:
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return re.sub(_RAW, lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def batches[T](messages: Iterable[T], body: Callable[[T], str]) -> Iterator[list[T]]:
+    """Yield what SQS takes in one call; a message that is too long for any goes alone."""
+    batch: list[T] = []
+    size = 0
+    for message in messages:
+        length = len(body(message).encode())
+        if batch and (len(batch) == BATCH or size + length > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += length
+    if batch:
+        yield batch
 
 
 def dead_letter(body: str, push_id: str, error: PushError) -> None:
