@@ -1,10 +1,15 @@
-"""The boto3 clients, made once per environment, with timeouts that leave a function time to answer."""
+"""The boto3 clients, with timeouts that leave a function time to answer, and what their errors become."""
 
+import contextlib
 import functools
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kii_push.errors import PushError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,3 +48,14 @@ def s3() -> "S3Client":
 def sqs() -> "SQSClient":
     """Return the SQS client."""
     return boto3.client("sqs", config=_CONFIG)
+
+
+@contextlib.contextmanager
+def failing_as(error: Callable[[str], PushError], what: str) -> Iterator[None]:
+    """Raise `error` with AWS's code, or that it cannot be reached, for a call to `what` that fails."""
+    try:
+        yield
+    except ClientError as refusal:
+        raise error(f"{what} refused: {refusal.response['Error']['Code']}") from None
+    except BotoCoreError as failure:
+        raise error(f"{what} cannot be reached: {type(failure).__name__}") from None

@@ -12,7 +12,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws, broadcast, observability, queues
 from kii_push.broadcast import Job
@@ -116,7 +115,7 @@ def postpone(record: Mapping[str, Any]) -> None:
     By itself it would come back after the queue's visibility only, which is there for a function that died.
     """
     longest = min(_LATE, _SOON * 2 ** int(record["attributes"]["ApproximateReceiveCount"]))
-    with _errors():
+    with aws.failing_as(QueueError, "the queue"):
         aws.sqs().change_message_visibility(
             QueueUrl=os.environ["FAN_OUT_QUEUE_URL"],
             ReceiptHandle=record["receiptHandle"],
@@ -164,7 +163,7 @@ def _send(bodies: Sequence[str]) -> None:
     for tried in range(_TRIES):
         if tried:
             time.sleep(random.uniform(0, _PAUSE * 2 ** (tried - 1)))  # noqa: S311 (no secret)
-        with _errors():
+        with aws.failing_as(QueueError, "the queue"):
             answer = aws.sqs().send_message_batch(QueueUrl=os.environ["BROADCAST_QUEUE_URL"], Entries=entries)
         refused = {each["Id"] for each in answer.get("Failed", ())}
         entries = [each for each in entries if each["Id"] in refused]
@@ -174,19 +173,9 @@ def _send(bodies: Sequence[str]) -> None:
 
 
 def _hand_over(position: Position, delay: int = 0) -> None:
-    with _errors():
+    with aws.failing_as(QueueError, "the queue"):
         aws.sqs().send_message(
             QueueUrl=os.environ["FAN_OUT_QUEUE_URL"],
             MessageBody=msgspec.json.encode(position).decode(),
             DelaySeconds=delay,
         )
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        raise QueueError(f"the queue refused: {error.response['Error']['Code']}") from None
-    except BotoCoreError as error:
-        raise QueueError(f"the queue cannot be reached: {type(error).__name__}") from None

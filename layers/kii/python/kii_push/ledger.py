@@ -7,17 +7,14 @@ of both, `outcome` is `in_flight` from the claim to the settlement. Attributes: 
 seconds, the table's TTL).
 """
 
-import contextlib
 import os
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws
 from kii_push.errors import IDConflict, InFlight, LedgerError, NoAnswer, Outcome, PushError
@@ -169,7 +166,7 @@ class Ledger:
 
     def find(self, push_id: str) -> Entry | None:
         """Return what is known of a push, or None if nothing is (any more)."""
-        with _table_errors():
+        with aws.failing_as(LedgerError, "the ledger"):
             answer = self._client.get_item(TableName=self._table, Key=_key(push_id), ConsistentRead=True)
         item = answer.get("Item")
         if item is None:
@@ -225,7 +222,7 @@ class Ledger:
         self, push_id: str, changes: str, condition: str, values: dict[str, Any]
     ) -> tuple[bool, Mapping[str, Any]]:
         """Change an item if `condition` holds; return whether it did, and the item as it was before."""
-        with _table_errors():
+        with aws.failing_as(LedgerError, "the ledger"):
             try:
                 answer = self._client.update_item(
                     TableName=self._table,
@@ -255,16 +252,6 @@ def from_environment() -> Ledger:
 def broadcast_shard(broadcast: str, push_id: str) -> str:
     """Return the index's key for a push of a broadcast: always the same for the same push."""
     return f"{broadcast}#{zlib.crc32(push_id.encode()) % SHARDS}"
-
-
-@contextlib.contextmanager
-def _table_errors() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        raise LedgerError(f"the ledger refused: {error.response['Error']['Code']}") from None
-    except BotoCoreError as error:
-        raise LedgerError(f"the ledger cannot be reached: {type(error).__name__}") from None
 
 
 def _key(push_id: str) -> dict[str, Any]:

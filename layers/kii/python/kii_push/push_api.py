@@ -59,7 +59,7 @@ def _request(event: Event, key: str | None) -> PushRequest:
         _object_change(event, target) if "bucket" in target else request.merged(http.json_body(event), target)
     )
     if "broadcast" in value:
-        raise InvalidRequest(Violation("broadcast", "is for the pushes that a broadcast makes"))
+        raise InvalidRequest(request.NOT_OF_A_BROADCAST)
     if key is not None:
         if value.get("id", key) != key:
             raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws, observability
 from kii_push.delivery import Delivery
+from kii_push.queues import BATCH
 from kii_push.unattended import Settled, settle
 
 # Milliseconds in which a push is over: a send, a login and a second send, each of which takes up to 13 s, and
@@ -20,8 +21,6 @@ WORST_CASE = 45_000
 # Seconds: the first delay may be up to BASE, each further one up to twice the last, up to CAP.
 BASE = 5
 CAP = 900
-# The most that ChangeMessageVisibilityBatch takes.
-_BATCH = 10
 
 type Record = Mapping[str, Any]
 
@@ -49,7 +48,7 @@ def settle_batch(
         back += returned
         for each in settled:
             observability.count(each.outcome)
-    for some in batched(back, _BATCH, strict=False):
+    for some in batched(back, BATCH, strict=False):
         postpone(some)
     return [each.record["messageId"] for each in back]
 

@@ -21,6 +21,8 @@ from kii_push.shape import convert
 # SQS keeps a message attribute, DynamoDB a key of this length with ease; printable ASCII survives a header.
 _PUSH_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
+NOT_OF_A_BROADCAST = Violation("broadcast", "is for the pushes that a broadcast makes")
+
 OnUnknown = Literal["hold", "resend"]
 Operation = Literal["create", "replace", "update", "delete"]
 
@@ -132,7 +134,7 @@ def from_json(value: Any, *, default_id: str | None) -> PushRequest:
         hint = "if it repeats, with <aws.scheduler.scheduled-time> in it"
         raise InvalidRequest(Violation("id", f"must be given by a schedule; {hint}"))
     if shape.broadcast is not UNSET and not own_id.startswith(f"{shape.broadcast}:"):
-        raise InvalidRequest(Violation("broadcast", "is for the pushes that a broadcast makes"))
+        raise InvalidRequest(NOT_OF_A_BROADCAST)
     return PushRequest(
         id=push_id(own_id),
         target=target,

@@ -12,12 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push import aws, letter, observability
 from kii_push.letter import Letter
+from kii_push.queues import BATCH
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
 
-# The most that one call takes, whatever it does.
-BATCH = 10
 _THREADS = 8
 # Milliseconds in which the calls under way are over, with boto3's retries; kept for the answer.
 _LAST_CALLS = 10_000
