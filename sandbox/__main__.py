@@ -11,12 +11,14 @@ from pathlib import Path
 
 import uvloop
 
-from sandbox import control, policy, seed
-from sandbox.broker import Broker
-from sandbox.core import Sandbox
-from sandbox.faults import Rule
-from sandbox.mosquitto import HOST, BrokerError, Tls
+from sandbox.control import calls
+from sandbox.mqtt.broker import Broker
+from sandbox.mqtt.mosquitto import HOST, BrokerError, Tls
+from sandbox.people import seed
+from sandbox.runtime import Sandbox
 from sandbox.server import serve
+from sandbox.settings import policy
+from sandbox.settings.faults import Rule
 from sandbox.store import StateError, Store
 
 
@@ -128,7 +130,7 @@ def _epilog() -> str:
             "policies (default):",
             *lines,
             *_explained("the seed file:", seed.__doc__),
-            *_explained("control calls, below /_sandbox:", control.__doc__),
+            *_explained("control calls, below /_sandbox:", calls.__doc__),
             *_explained("a rule of /_sandbox/faults:", inspect.getdoc(Rule)),
         ]
     )

@@ -3,9 +3,8 @@
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control
-from sandbox.core import Sandbox
-from sandbox.gateway import Gateway
+from sandbox.control import calls
+from sandbox.rest.gateway import Gateway
 from sandbox.routes import (
     acl,
     buckets,
@@ -21,6 +20,7 @@ from sandbox.routes import (
     topics,
     users,
 )
+from sandbox.runtime import Sandbox
 
 # Sends first: the hottest paths are found soonest.
 ROUTES: list[BaseRoute] = [
@@ -45,7 +45,7 @@ class App:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._gateway = Gateway(sandbox, ROUTES)
-        self._control = control.application(sandbox)
+        self._control = calls.application(sandbox)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

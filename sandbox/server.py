@@ -10,11 +10,11 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from sandbox import errors
 from sandbox.app import App
-from sandbox.core import Sandbox
-from sandbox.gateway import DROP
-from sandbox.mosquitto import BrokerError
+from sandbox.kii import errors
+from sandbox.mqtt.mosquitto import BrokerError
+from sandbox.rest.gateway import DROP
+from sandbox.runtime import Sandbox
 
 
 class _Protocol(HttpToolsProtocol):

@@ -3,13 +3,14 @@
 import re
 from typing import NamedTuple
 
-from sandbox import access, directory, errors
-from sandbox.directory import scope_key
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.principal import ANONYMOUS, ANY_AUTHENTICATED
+from sandbox.kii import errors
+from sandbox.kii.principal import ANONYMOUS, ANY_AUTHENTICATED
+from sandbox.people import access, directory
+from sandbox.people.directory import scope_key
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
+from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.buckets import existing_bucket, made_bucket
-from sandbox.routes.events import object_changed
 from sandbox.routes.objects import found_object
 from sandbox.routes.topics import found_topic
 

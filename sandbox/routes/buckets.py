@@ -3,11 +3,12 @@
 import re
 from typing import NamedTuple
 
-from sandbox import access, errors
-from sandbox.directory import scope_key
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.routes.events import bucket_deleted
+from sandbox.kii import errors
+from sandbox.people import access
+from sandbox.people.directory import scope_key
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
+from sandbox.routes.bucket_events import bucket_deleted
 
 BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 

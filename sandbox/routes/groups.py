@@ -5,12 +5,13 @@ import sqlite3
 import uuid
 from typing import Any
 
-from sandbox import access, directory, errors, registry
-from sandbox.errors import KiiError
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.payloads import Scope
-from sandbox.registry import NewGroup
+from sandbox.kii import errors
+from sandbox.kii.errors import KiiError
+from sandbox.messages.payloads import Scope
+from sandbox.people import access, directory, registry
+from sandbox.people.registry import NewGroup
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 
 GROUP_ID = re.compile(r"[a-z0-9_.-]{1,30}")
 

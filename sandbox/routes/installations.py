@@ -5,10 +5,11 @@ import sqlite3
 import uuid
 from typing import Any
 
-from sandbox import access, directory, errors
-from sandbox.delivery import owner_fields
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
+from sandbox.kii import errors
+from sandbox.messages.delivery import owner_fields
+from sandbox.people import access, directory
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 
 DEVICE_TYPES = ("ANDROID", "IOS", "JPUSH", "MQTT")
 REGISTRATION_ID = "installationRegistrationID"

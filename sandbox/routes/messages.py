@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sandbox import access, directory, errors, message_rules
-from sandbox.directory import scope_uri
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.payloads import Context
+from sandbox.kii import errors
+from sandbox.messages import rules
+from sandbox.messages.payloads import Context
+from sandbox.people import access, directory
+from sandbox.people.directory import scope_uri
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 from sandbox.routes.topics import found_topic
 
 
@@ -52,7 +54,7 @@ def to_topic(call: Call) -> Answer:
 def _checked(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
     """Return the message. Raises INVALID_JSON; INVALID_INPUT_DATA if it breaks a rule of section 8.5."""
     body, policy = call.json_object(), call.sandbox.policy
-    invalid = message_rules.check(
+    invalid = rules.check(
         body,
         profile=policy.message_rules,
         direct=direct,

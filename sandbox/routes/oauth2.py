@@ -3,14 +3,15 @@
 from typing import Any
 from urllib.parse import parse_qs
 
-from sandbox import directory, errors
-from sandbox.directory import VENDOR_THING_ID, App
-from sandbox.errors import KiiError, OAuthError
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.passwords import password_matches
-from sandbox.principal import Principal
-from sandbox.seed import stable_id
+from sandbox.kii import errors
+from sandbox.kii.errors import KiiError, OAuthError
+from sandbox.kii.principal import Principal
+from sandbox.people import directory
+from sandbox.people.directory import VENDOR_THING_ID, App
+from sandbox.people.passwords import password_matches
+from sandbox.people.seed import stable_id
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 
 LARGEST_TIME = 2**53  # milliseconds; beyond it, JSON numbers are not exact everywhere
 

@@ -1,9 +1,10 @@
 """Object bodies: the file that an object may carry, whose changes push as well (section 6.1)."""
 
-from sandbox import access, errors
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.routes.events import object_changed
+from sandbox.kii import errors
+from sandbox.people import access
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
+from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.objects import Found, demand_readable, found_object
 
 

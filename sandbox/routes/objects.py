@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sandbox import access, errors
-from sandbox.directory import scope_path
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
+from sandbox.kii import errors
+from sandbox.people import access
+from sandbox.people.directory import scope_path
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
+from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.buckets import Bucket, existing_bucket, made_bucket
-from sandbox.routes.events import object_changed
 
 OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
 LONGEST = 65_534  # characters of an object's JSON

@@ -2,9 +2,10 @@
 
 from typing import Literal, NamedTuple
 
-from sandbox import access, directory, errors
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
+from sandbox.kii import errors
+from sandbox.people import access, directory
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 from sandbox.routes.buckets import found_bucket, made_bucket
 from sandbox.routes.topics import found_topic
 

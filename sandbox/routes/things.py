@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from sandbox import access, directory, errors, registry
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.payloads import Scope
-from sandbox.principal import Principal
-from sandbox.registry import NewThing
+from sandbox.kii import errors
+from sandbox.kii.principal import Principal
+from sandbox.messages.payloads import Scope
+from sandbox.people import access, directory, registry
+from sandbox.people.registry import NewThing
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 
 VENDOR_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 

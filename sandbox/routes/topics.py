@@ -5,10 +5,11 @@ import binascii
 import re
 from typing import NamedTuple
 
-from sandbox import access, errors
-from sandbox.directory import scope_key
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
+from sandbox.kii import errors
+from sandbox.people import access
+from sandbox.people.directory import scope_key
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 
 TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

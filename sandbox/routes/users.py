@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from sandbox import directory, errors, registry
-from sandbox.gateway import route
-from sandbox.operation import Answer, Call
-from sandbox.principal import Principal
-from sandbox.registry import NewUser
+from sandbox.kii import errors
+from sandbox.kii.principal import Principal
+from sandbox.people import directory, registry
+from sandbox.people.registry import NewUser
+from sandbox.rest.call import Answer, Call
+from sandbox.rest.gateway import route
 
 ADDRESS_FIELDS = ("loginName", "emailAddress", "phoneNumber")
 TEXT_FIELDS = (*ADDRESS_FIELDS, "displayName", "country", "locale")

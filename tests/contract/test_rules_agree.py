@@ -20,7 +20,7 @@ from kii_push import message, message_shape, payload
 from kii_push.errors import InvalidRequest
 from kii_push.message import Message, RuleSet
 from kii_push.payload import Context
-from sandbox import message_rules, payloads
+from sandbox.messages import payloads, rules
 from tests.contract.demo import CLIENT, SEED
 from tests.contract.messages import (
     APP_ID,
@@ -65,7 +65,7 @@ def verdict(body: Message, context: Context, rule_set: RuleSet) -> list[str]:
 
 
 def sandbox_verdict(body: Message, context: Context, rule_set: RuleSet) -> dict[str, str]:
-    return message_rules.check(
+    return rules.check(
         body,
         direct=rule_set == "direct",
         profile="strict-old" if rule_set == "strict-old" else "new",

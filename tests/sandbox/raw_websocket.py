@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from typing import cast
 
-from sandbox.broker import Broker
+from sandbox.mqtt.broker import Broker
 
 UPGRADE = (
     b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

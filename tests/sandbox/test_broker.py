@@ -15,8 +15,8 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from local.process import free_ports
-from sandbox.broker import Broker
-from sandbox.mosquitto import Tls
+from sandbox.mqtt.broker import Broker
+from sandbox.mqtt.mosquitto import Tls
 
 pytestmark = pytest.mark.anyio
 

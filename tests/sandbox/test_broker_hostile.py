@@ -9,7 +9,7 @@ import aiomqtt
 import pytest
 
 from local.process import free_ports
-from sandbox.broker import Broker
+from sandbox.mqtt.broker import Broker
 from tests.sandbox.mqtt import ACCEPTED, SUBSCRIBED, connect, packet, subscribe, text
 
 pytestmark = pytest.mark.anyio

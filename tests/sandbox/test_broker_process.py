@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from local.process import free_ports, is_free
-from sandbox import mosquitto
-from sandbox.broker import Broker
-from sandbox.mosquitto import BrokerError, Tls
+from sandbox.mqtt import mosquitto
+from sandbox.mqtt.broker import Broker
+from sandbox.mqtt.mosquitto import BrokerError, Tls
 
 ROOT = Path(__file__).parents[2]
 # A sandbox in little: starts a broker, says so, and waits to be killed.
 PROGRAM = """
 import asyncio, sys
-from sandbox.broker import Broker
+from sandbox.mqtt.broker import Broker
 
 async def main():
     await Broker(tcp_port=int(sys.argv[1])).start()

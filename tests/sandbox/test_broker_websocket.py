@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.typing import Subprotocol
 
 from local.process import free_ports
-from sandbox import websocket_bridge
-from sandbox.broker import Broker
-from sandbox.mosquitto import Tls
+from sandbox.mqtt import websocket_bridge
+from sandbox.mqtt.broker import Broker
+from sandbox.mqtt.mosquitto import Tls
 from tests.sandbox.mqtt import ACCEPTED, PING, SUBSCRIBED, connect, subscribe
 from tests.sandbox.raw_websocket import UPGRADE, flood, frame, raw, stop_reading
 

@@ -16,9 +16,9 @@ import msgspec
 import pytest
 
 from local.process import free_ports
-from sandbox.faults import Rule
-from sandbox.policy import HELP, Policy, PolicyError, as_fields, parse
-from sandbox.seed import SeedError, plant, read
+from sandbox.people.seed import SeedError, plant, read
+from sandbox.settings.faults import Rule
+from sandbox.settings.policy import HELP, Policy, PolicyError, as_fields, parse
 from sandbox.store import Store
 from tests.sandbox.kii import Kii, assert_error, sandbox
 
@@ -73,7 +73,7 @@ def test_an_mqtt_port_that_is_taken() -> None:
 
 def test_no_mosquitto(tmp_path: Path) -> None:
     script = (
-        "import pathlib, sandbox.mosquitto as mosquitto, sys\n"
+        "import pathlib, sandbox.mqtt.mosquitto as mosquitto, sys\n"
         f"mosquitto._PLACES = (pathlib.Path({str(tmp_path)!r}),)\n"
         "from sandbox.__main__ import main\nsys.exit(main())"
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.message_rules import Profile, check
-from sandbox.payloads import Context, Network, Scope, encode, explicit
+from sandbox.messages.payloads import Context, Network, Scope, encode, explicit
+from sandbox.messages.rules import Profile, check
 
 DIRECT = Context(
     app_id="demoapp1",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.message_rules import check
-from sandbox.payloads import NETWORKS, BucketEvent, Context, Network, Scope, encode, event, explicit
+from sandbox.messages.payloads import NETWORKS, BucketEvent, Context, Network, Scope, encode, event, explicit
+from sandbox.messages.rules import check
 
 DIRECT = Context(
     app_id="demoapp1",

@@ -11,7 +11,7 @@ from kii_push import payload, preflight, short_form
 from kii_push.payload import Network
 from kii_push.request import Target, TopicTarget, UserTarget
 from kii_push.short_form import ShortMessage
-from sandbox import message_rules, payloads
+from sandbox.messages import payloads, rules
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "short_form"
 APP_ID = "demoapp1"
@@ -52,7 +52,7 @@ def test_golden(network: Network, *, pytestconfig: pytest.Config) -> None:
     for name, (target, context) in WHERE.items():
         expanded = short_form.expand(msgspec.convert(given, ShortMessage), ())
         found["body"] = preflight.checked(expanded, target, APP_ID)
-        assert message_rules.check(found["body"], direct=name == "user", context=context) == {}
+        assert rules.check(found["body"], direct=name == "user", context=context) == {}
         found["carried"][name] = payloads.explicit(found["body"], network, context)
     if pytestconfig.getoption("--update-golden"):
         file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from sandbox.payloads import Scope
-from sandbox.principal import Principal
+from sandbox.kii.principal import Principal
+from sandbox.messages.payloads import Scope
 
 
 class KiiError(Exception):

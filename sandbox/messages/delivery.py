@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox import payloads
-from sandbox.broker import Broker
-from sandbox.devices import Devices
-from sandbox.hub import Hub
-from sandbox.operation import Effect
-from sandbox.payloads import BucketEvent, Context, Network
-from sandbox.policy import Policy
+from sandbox.event_bus import Hub
+from sandbox.messages import payloads
+from sandbox.messages.payloads import BucketEvent, Context, Network
+from sandbox.mqtt.broker import Broker
+from sandbox.mqtt.devices import Devices
+from sandbox.rest.call import Effect
+from sandbox.settings.policy import Policy
 from sandbox.store import Store
 
 LOG_KEPT = 200_000

@@ -5,16 +5,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.broker import Broker
-from sandbox.clock import Clock
-from sandbox.delivery import Delivery
-from sandbox.devices import Devices
-from sandbox.faults import Faults
-from sandbox.hub import Hub
-from sandbox.policy import Policy
-from sandbox.seed import Seed, plant
+from sandbox.event_bus import Hub
+from sandbox.messages.delivery import Delivery
+from sandbox.mqtt.broker import Broker
+from sandbox.mqtt.devices import Devices
+from sandbox.people.seed import Seed, plant
+from sandbox.people.tokens import Tokens
+from sandbox.settings.clock import Clock
+from sandbox.settings.faults import Faults
+from sandbox.settings.policy import Policy
 from sandbox.store import Store
-from sandbox.tokens import Tokens
 
 REQUESTS_KEPT = 100_000
 

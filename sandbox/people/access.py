@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from sandbox import directory, errors
-from sandbox.directory import scope_key
-from sandbox.payloads import Scope
-from sandbox.principal import ANONYMOUS, ANY_AUTHENTICATED, Principal
+from sandbox.kii import errors
+from sandbox.kii.principal import ANONYMOUS, ANY_AUTHENTICATED, Principal
+from sandbox.messages.payloads import Scope
+from sandbox.people import directory
+from sandbox.people.directory import scope_key
 from sandbox.store import Store
 
 SCOPE_VERBS = ("CREATE_NEW_BUCKET", "CREATE_NEW_TOPIC")

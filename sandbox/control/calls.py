@@ -29,14 +29,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from sandbox import bundle
-from sandbox.core import Sandbox
-from sandbox.delivery import entry
-from sandbox.faults import Rule
-from sandbox.local_only import LocalOnly
+from sandbox.control import forwarding
+from sandbox.control.local_only import LocalOnly
+from sandbox.messages.delivery import entry
 from sandbox.routes.installations import record
+from sandbox.runtime import Sandbox
+from sandbox.settings.faults import Rule
 
-CONSOLE = Path(__file__).parent / "console"
+CONSOLE = Path(__file__).parents[1] / "console"
 
 _DEVICES = """
     SELECT i.*, e.topic, coalesce(u.login_name, u.email, u.phone, t.vendor_thing_id) AS owner_name
@@ -83,7 +83,7 @@ def application(sandbox: Sandbox) -> ASGIApp:
     ]
     handlers: Any = {
         HTTPException: _http_error,
-        bundle.BundleError: _bundle_error,
+        forwarding.BundleError: _bundle_error,
         msgspec.MsgspecError: _bad_body,
         UnicodeError: _bad_body,
     }
@@ -109,7 +109,7 @@ async def _http_error(_request: Request, error: HTTPException) -> Response:
 
 
 async def _bundle_error(_request: Request, error: Exception) -> Response:
-    status = error.status if isinstance(error, bundle.BundleError) else 500
+    status = error.status if isinstance(error, forwarding.BundleError) else 500
     return _json({"error": str(error)}, status)
 
 
@@ -221,8 +221,8 @@ class _Calls:
 
     async def send(self, request: Request) -> Response:
         """Forward a request, signed, to the bundle's HTTPS door; answer what it answers."""
-        wanted = msgspec.json.decode(await request.body(), type=bundle.Forward)
-        status, body = await bundle.forward(self._sandbox.bundle_url, wanted)
+        wanted = msgspec.json.decode(await request.body(), type=forwarding.Forward)
+        status, body = await forwarding.forward(self._sandbox.bundle_url, wanted)
         return Response(body, status, media_type="application/json")
 
 

@@ -10,13 +10,14 @@ from urllib.parse import parse_qs, quote
 
 import msgspec
 
-from sandbox import directory, errors
-from sandbox.payloads import Scope
-from sandbox.principal import Principal
+from sandbox.kii import errors
+from sandbox.kii.principal import Principal
+from sandbox.messages.payloads import Scope
+from sandbox.people import directory
 from sandbox.store import Store
 
 if TYPE_CHECKING:
-    from sandbox.core import Sandbox
+    from sandbox.runtime import Sandbox
 
 Effect = Callable[[], Awaitable[None]]
 

@@ -7,8 +7,8 @@ are the lettered rules and the pages of Kii's reference that list each; sizes ar
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from sandbox.message_fields import Fault, Message, flat_scalars, flat_strings, type_faults
-from sandbox.payloads import NETWORKS, Context, Network, encode, explicit
+from sandbox.messages.fields import Fault, Message, flat_scalars, flat_strings, type_faults
+from sandbox.messages.payloads import NETWORKS, Context, Network, encode, explicit
 
 Profile = Literal["new", "strict-old"]
 Page = Literal["direct", "topic-old", "topic-new"]

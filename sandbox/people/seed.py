@@ -20,11 +20,11 @@ from typing import Annotated
 
 import msgspec
 
-from sandbox import access, directory, registry
-from sandbox.errors import KiiError
-from sandbox.payloads import Scope
-from sandbox.policy import Policy
-from sandbox.registry import NewGroup, NewThing, NewUser
+from sandbox.kii.errors import KiiError
+from sandbox.messages.payloads import Scope
+from sandbox.people import access, directory, registry
+from sandbox.people.registry import NewGroup, NewThing, NewUser
+from sandbox.settings.policy import Policy
 from sandbox.store import Store
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]{1,100}$")]

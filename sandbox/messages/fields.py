@@ -7,7 +7,7 @@ value of the wrong type. A checker yields (field path, reason) for what is wrong
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sandbox.payloads import NETWORKS
+from sandbox.messages.payloads import NETWORKS
 
 Message = Mapping[str, Any]
 Fault = tuple[str, str]

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
-from sandbox.mosquitto import HOST, BrokerError, Ports, Tls
+from sandbox.mqtt.mosquitto import HOST, BrokerError, Ports, Tls
 
 # What waits in this process for one device stays below 1 MiB, whichever way it goes.
 _CHUNK_BYTES = 65_536  # of the broker's stream, in one WebSocket message at most

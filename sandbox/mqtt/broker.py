@@ -14,8 +14,8 @@ from typing import Any
 
 import aiomqtt
 
-from sandbox.mosquitto import ADMIN, HOST, BrokerError, Mosquitto, Ports, Tls
-from sandbox.websocket_bridge import WebSocketBridge
+from sandbox.mqtt.mosquitto import ADMIN, HOST, BrokerError, Mosquitto, Ports, Tls
+from sandbox.mqtt.websocket_bridge import WebSocketBridge
 
 _ORDERS = "$CONTROL/dynamic-security/v1"
 _ANSWER_SECONDS = 5

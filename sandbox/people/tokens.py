@@ -3,10 +3,10 @@
 import secrets
 from typing import Any
 
-from sandbox import errors
-from sandbox.clock import Clock
-from sandbox.policy import NON_EXPIRING, Policy
-from sandbox.principal import Principal
+from sandbox.kii import errors
+from sandbox.kii.principal import Principal
+from sandbox.settings.clock import Clock
+from sandbox.settings.policy import NON_EXPIRING, Policy
 from sandbox.store import Store
 
 

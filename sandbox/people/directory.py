@@ -4,9 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox import errors
-from sandbox.payloads import Scope
-from sandbox.principal import Principal
+from sandbox.kii import errors
+from sandbox.kii.principal import Principal
+from sandbox.messages.payloads import Scope
 from sandbox.store import Store
 
 ScopeKind = Literal["groups", "users", "things"]

@@ -1,8 +1,8 @@
 """Push to App: telling a bucket's subscribers what changed in it (section 6.1)."""
 
-from sandbox.directory import scope_key, scope_uri
-from sandbox.operation import Call
-from sandbox.payloads import BucketEvent
+from sandbox.messages.payloads import BucketEvent
+from sandbox.people.directory import scope_key, scope_uri
+from sandbox.rest.call import Call
 
 
 def object_changed(

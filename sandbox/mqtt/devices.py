@@ -3,9 +3,9 @@
 import secrets
 import sqlite3
 
-from sandbox.broker import Broker
-from sandbox.clock import Clock
-from sandbox.policy import Policy
+from sandbox.mqtt.broker import Broker
+from sandbox.settings.clock import Clock
+from sandbox.settings.policy import Policy
 from sandbox.store import Store
 
 

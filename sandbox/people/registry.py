@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from sandbox import access
-from sandbox.passwords import hash_password
-from sandbox.payloads import Scope
+from sandbox.messages.payloads import Scope
+from sandbox.people import access
+from sandbox.people.passwords import hash_password
 from sandbox.store import Store
 
 

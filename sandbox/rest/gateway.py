@@ -15,11 +15,11 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from sandbox import errors
-from sandbox.core import Sandbox
-from sandbox.errors import KiiError
-from sandbox.faults import Rule
-from sandbox.operation import Answer, Call, Handler, execute
+from sandbox.kii import errors
+from sandbox.kii.errors import KiiError
+from sandbox.rest.call import Answer, Call, Handler, execute
+from sandbox.runtime import Sandbox
+from sandbox.settings.faults import Rule
 
 MAX_BODY = 1_048_576  # bytes: above anything Kii takes
 OVERRIDES = ("PUT", "PATCH", "DELETE")  # what a POST can say it is, by `X-HTTP-Method-Override`

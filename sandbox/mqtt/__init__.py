@@ -1,0 +1,1 @@
+"""The MQTT side: the broker process, its WebSocket bridge, and each device's account on it."""

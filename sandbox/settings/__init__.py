@@ -1,0 +1,1 @@
+"""What a test or a person can set: policies, faults on demand, and the time."""
