@@ -6,7 +6,7 @@ acknowledged write survive SIGKILL. One process at a time has the file.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 VERSION = 1
@@ -96,6 +96,8 @@ CREATE TABLE deliveries (
 """
 
 Value = str | int | float | bytes | None
+# What must happen once a transaction is committed, such as publishing a push over MQTT.
+Effect = Callable[[], Awaitable[None]]
 
 
 class StateError(Exception):

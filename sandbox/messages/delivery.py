@@ -14,9 +14,8 @@ from sandbox.messages import payloads
 from sandbox.messages.payloads import BucketEvent, Context, Network
 from sandbox.mqtt.broker import Broker
 from sandbox.mqtt.devices import Devices
-from sandbox.rest.call import Effect
 from sandbox.settings.policy import Policy
-from sandbox.store import Store
+from sandbox.store import Effect, Store
 
 LOG_KEPT = 200_000
 

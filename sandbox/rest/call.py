@@ -2,10 +2,10 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 import msgspec
@@ -14,12 +14,8 @@ from sandbox.kii import errors
 from sandbox.kii.principal import Principal
 from sandbox.messages.payloads import Scope
 from sandbox.people import directory
-from sandbox.store import Store
-
-if TYPE_CHECKING:
-    from sandbox.runtime import Sandbox
-
-Effect = Callable[[], Awaitable[None]]
+from sandbox.runtime import Sandbox
+from sandbox.store import Effect, Store
 
 
 @dataclass(slots=True)
@@ -42,7 +38,7 @@ class Call:
     What must happen once the request's writes are committed goes to `effects`; the answer waits for it.
     """
 
-    sandbox: "Sandbox"
+    sandbox: Sandbox
     method: str
     params: Mapping[str, Any]
     headers: Mapping[str, str]
