@@ -1,36 +1,16 @@
 """The sandbox's parts, and the acts that concern all of them: start, stop, back to the seed."""
 
-import itertools
-from collections import deque
-from dataclasses import dataclass, field
-from typing import Any
-
 from sandbox.event_bus import Hub
 from sandbox.messages.delivery import Delivery
 from sandbox.mqtt.broker import Broker
 from sandbox.mqtt.devices import Devices
 from sandbox.people.seed import Seed, plant
 from sandbox.people.tokens import Tokens
+from sandbox.request_log import RequestLog
 from sandbox.settings.clock import Clock
 from sandbox.settings.faults import Faults
 from sandbox.settings.policy import Policy
 from sandbox.store import Store
-
-REQUESTS_KEPT = 100_000
-
-
-@dataclass
-class RequestLog:
-    """The latest requests that reached Kii's REST API: method, path and status, never bodies or headers."""
-
-    entries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
-    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-
-    def add(self, at_ms: int, method: str, path: str) -> dict[str, Any]:
-        """Enter a request; its `status` is to be filled in once known, and stays None if none was sent."""
-        entry = {"seq": next(self._numbers), "at": at_ms, "method": method, "path": path, "status": None}
-        self.entries.append(entry)
-        return entry
 
 
 class Sandbox:

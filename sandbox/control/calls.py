@@ -31,8 +31,8 @@ from starlette.types import ASGIApp
 
 from sandbox.control import forwarding
 from sandbox.control.local_only import LocalOnly
+from sandbox.kii.installation import installation_fields
 from sandbox.messages.delivery import entry
-from sandbox.routes.installations import record
 from sandbox.runtime import Sandbox
 from sandbox.settings.faults import Rule
 
@@ -160,7 +160,7 @@ class _Calls:
         devices = [
             {
                 "appID": row["app_id"],
-                **record(row),
+                **installation_fields(row),
                 "ownerName": row["owner_name"],
                 "online": row["topic"] in online if row["topic"] else None,
             }

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from sandbox.kii.principal import Principal
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 
 
 class KiiError(Exception):

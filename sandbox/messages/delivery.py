@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from sandbox.event_bus import Hub
+from sandbox.kii.installation import owner_fields
 from sandbox.messages import payloads
 from sandbox.messages.payloads import BucketEvent, Context, Network
 from sandbox.mqtt.broker import Broker
@@ -163,12 +164,6 @@ def entry(row: sqlite3.Row) -> dict[str, Any]:
         "feature": row["feature"],
         "payload": msgspec.Raw(row["payload"].encode()),
     }
-
-
-def owner_fields(subject: str) -> dict[str, str]:
-    """Return an owner as installations name it: `{"userID": ...}` or `{"thingID": ...}`."""
-    kind, _, owner = subject.partition(":")
-    return {"userID" if kind == "UserID" else "thingID": owner}
 
 
 def _push(app_id: str, feature: Feature, at: int) -> _Push:

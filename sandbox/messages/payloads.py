@@ -17,22 +17,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sandbox.kii.scope import Scope
+
 Network = Literal["gcm", "fcm", "apns", "jpush", "mqtt"]
 NETWORKS: tuple[Network, ...] = ("gcm", "fcm", "apns", "jpush", "mqtt")
 
-ScopeType = Literal["APP", "APP_AND_GROUP", "APP_AND_USER", "APP_AND_THING"]
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Where a topic or bucket lives: the app, or one of its groups, users or things."""
-
-    type: ScopeType
-    app_id: str
-    group_id: str | None = None
-    user_id: str | None = None
-    thing_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

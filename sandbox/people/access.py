@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from sandbox.kii import errors
 from sandbox.kii.principal import ANONYMOUS, ANY_AUTHENTICATED, Principal
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 from sandbox.people import directory
-from sandbox.people.directory import scope_key
 from sandbox.store import Store
 
 SCOPE_VERBS = ("CREATE_NEW_BUCKET", "CREATE_NEW_TOPIC")
@@ -77,9 +76,9 @@ def grant(store: Store, resource: str, verbs: Iterable[str], subjects: Iterable[
 def scope_defaults(store: Store, scope: Scope) -> None:
     """Enter the ACL of a new scope: who may create buckets and topics in it."""
     if scope.type == "APP":
-        grant(store, scope_key(scope), ("CREATE_NEW_BUCKET",), (ANY_AUTHENTICATED,))
+        grant(store, scope.key, ("CREATE_NEW_BUCKET",), (ANY_AUTHENTICATED,))
     else:
-        grant(store, scope_key(scope), SCOPE_VERBS, _insiders(store, scope))
+        grant(store, scope.key, SCOPE_VERBS, _insiders(store, scope))
 
 
 def topic_defaults(store: Store, scope: Scope, resource: str, creator: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sandbox.kii import errors
 from sandbox.kii.principal import Principal
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 from sandbox.store import Store
 
 ScopeKind = Literal["groups", "users", "things"]
@@ -115,23 +115,3 @@ def scope(store: Store, principal: Principal, place: tuple[ScopeKind, str] | Non
         case ("things", identifier):
             found = thing(store, app_id, identifier)["thing_id"]
             return Scope(type="APP_AND_THING", app_id=app_id, thing_id=found)
-
-
-def scope_path(scope: Scope) -> str:
-    """Return the scope as it is written after `kiicloud://`, empty for the app."""
-    for kind, owner in (("groups", scope.group_id), ("users", scope.user_id), ("things", scope.thing_id)):
-        if owner is not None:
-            return f"{kind}/{owner}"
-    return ""
-
-
-def scope_key(scope: Scope) -> str:
-    """Return the scope as the store's `scope` and `resource` columns name it."""
-    path = scope_path(scope)
-    return f"{scope.app_id}/{path}" if path else scope.app_id
-
-
-def scope_uri(scope: Scope, below: str) -> str:
-    """Return the `kiicloud://` URI of something in the scope, such as `topics/alerts`."""
-    path = scope_path(scope)
-    return f"kiicloud://{path}/{below}" if path else f"kiicloud://{below}"

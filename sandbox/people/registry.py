@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 from sandbox.people import access
 from sandbox.people.passwords import hash_password
 from sandbox.store import Store

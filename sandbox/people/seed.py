@@ -21,7 +21,7 @@ from typing import Annotated
 import msgspec
 
 from sandbox.kii.errors import KiiError
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 from sandbox.people import access, directory, registry
 from sandbox.people.registry import NewGroup, NewThing, NewUser
 from sandbox.settings.policy import Policy

@@ -12,7 +12,7 @@ import msgspec
 
 from sandbox.kii import errors
 from sandbox.kii.principal import Principal
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 from sandbox.people import directory
 from sandbox.runtime import Sandbox
 from sandbox.store import Effect, Store

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from sandbox.kii import errors
 from sandbox.kii.principal import ANONYMOUS, ANY_AUTHENTICATED
 from sandbox.people import access, directory
-from sandbox.people.directory import scope_key
 from sandbox.rest.call import Answer, Call
 from sandbox.rest.gateway import route
 from sandbox.routes.bucket_events import object_changed
@@ -26,7 +25,7 @@ class Target(NamedTuple):
 
 
 def _scope(call: Call) -> Target:
-    return Target(scope_key(call.scope), access.SCOPE_VERBS)
+    return Target(call.scope.key, access.SCOPE_VERBS)
 
 
 def _topic(call: Call) -> Target:

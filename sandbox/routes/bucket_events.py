@@ -1,7 +1,6 @@
 """Push to App: telling a bucket's subscribers what changed in it (section 6.1)."""
 
 from sandbox.messages.payloads import BucketEvent
-from sandbox.people.directory import scope_key, scope_uri
 from sandbox.rest.call import Call
 
 
@@ -26,11 +25,11 @@ def _push(call: Call, event_type: str, object_id: str | None, modified_ms: int |
         app_id=call.app_id,
         scope=call.scope,
         bucket_id=bucket_id,
-        source_uri=scope_uri(call.scope, below),
+        source_uri=call.scope.uri(below),
         when_ms=now,
         sender=call.principal.sender,
         object_id=object_id,
         modified_ms=modified_ms,
     )
-    resource = f"{scope_key(call.scope)}/buckets/{bucket_id}"
+    resource = f"{call.scope.key}/buckets/{bucket_id}"
     call.effects.extend(call.sandbox.delivery.to_bucket(event, resource))

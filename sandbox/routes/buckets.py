@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from sandbox.kii import errors
 from sandbox.people import access
-from sandbox.people.directory import scope_key
 from sandbox.rest.call import Answer, Call
 from sandbox.rest.gateway import route
 from sandbox.routes.bucket_events import bucket_deleted
@@ -23,7 +22,7 @@ class Bucket(NamedTuple):
 
 def found_bucket(call: Call) -> Bucket | None:
     """Return the bucket that the path names, None when there is none."""
-    key, bucket_id = scope_key(call.scope), call.params["bucketID"]
+    key, bucket_id = call.scope.key, call.params["bucketID"]
     row = call.store.one("SELECT creator FROM buckets WHERE scope = ? AND bucket_id = ?", key, bucket_id)
     return Bucket(bucket_id, f"{key}/buckets/{bucket_id}", row["creator"]) if row else None
 
@@ -51,7 +50,7 @@ def made_bucket(call: Call, owner: str | None = None) -> Bucket:
     bucket = found_bucket(call)
     if bucket is not None:
         return bucket
-    principal, key, bucket_id = call.principal, scope_key(call.scope), call.params["bucketID"]
+    principal, key, bucket_id = call.principal, call.scope.key, call.params["bucketID"]
     access.demand(call.store, principal, "CREATE_NEW_BUCKET", key)
     if not BUCKET_ID.fullmatch(bucket_id):
         raise errors.invalid_input({"bucketID": "must be 2 to 64 of A-Z, a-z, 0-9, _ and -"})
@@ -68,7 +67,7 @@ def delete(call: Call) -> Answer:
     access.demand(call.store, call.principal, "DROP_BUCKET_WITH_ALL_CONTENT", bucket.resource)
     bucket_deleted(call)
     sql = "DELETE FROM buckets WHERE scope = ? AND bucket_id = ?"
-    call.store.run(sql, scope_key(call.scope), bucket.id)
+    call.store.run(sql, call.scope.key, bucket.id)
     call.store.run("DELETE FROM objects WHERE bucket = ?", bucket.resource)
     call.store.run("DELETE FROM subscriptions WHERE resource = ?", bucket.resource)
     call.store.forget_below("bodies", "object", bucket.resource)

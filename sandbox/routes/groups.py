@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.kii import errors
 from sandbox.kii.errors import KiiError
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 from sandbox.people import access, directory, registry
 from sandbox.people.registry import NewGroup
 from sandbox.rest.call import Answer, Call

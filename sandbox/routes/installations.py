@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from sandbox.kii import errors
-from sandbox.messages.delivery import owner_fields
+from sandbox.kii.installation import id_fields, installation_fields
 from sandbox.people import access, directory
 from sandbox.rest.call import Answer, Call
 from sandbox.rest.gateway import route
@@ -69,7 +69,7 @@ def _install(call: Call, device_type: str, registration_id: str, owner: str, *, 
     row = _by_registration(call, device_type, registration_id)
     if row is not None and call.sandbox.policy.reinstall == "conflict":
         message = "The device is already installed"
-        raise errors.simple(409, "INSTALLATION_ALREADY_EXISTS", message, **_ids(row))
+        raise errors.simple(409, "INSTALLATION_ALREADY_EXISTS", message, **id_fields(row))
     if row is not None:
         sql = "UPDATE installations SET owner = ?, development = ? WHERE app_id = ? AND installation_id = ?"
         call.store.run(sql, owner, development, call.app_id, row["installation_id"])
@@ -119,20 +119,6 @@ def _created(call: Call, installation_id: str, registration_id: str) -> Answer:
     )
 
 
-def _ids(row: sqlite3.Row) -> dict[str, str]:
-    return {"installationID": row["installation_id"], REGISTRATION_ID: row["registration_id"]}
-
-
-def record(row: sqlite3.Row) -> dict[str, Any]:
-    """Return an installation as Kii shows it."""
-    return {
-        **_ids(row),
-        "deviceType": row["device_type"],
-        **owner_fields(row["owner"]),
-        "development": bool(row["development"]),
-    }
-
-
 def _by_registration(call: Call, device_type: str, registration_id: str) -> sqlite3.Row | None:
     return call.store.one(
         "SELECT * FROM installations WHERE app_id = ? AND device_type = ? AND registration_id = ?",
@@ -163,7 +149,7 @@ def _found(call: Call) -> sqlite3.Row:
 
 def get(call: Call) -> Answer:
     """Return one installation."""
-    return Answer(200, record(_found(call)), "InstallationRetrievalResponse")
+    return Answer(200, installation_fields(_found(call)), "InstallationRetrievalResponse")
 
 
 def delete(call: Call) -> Answer:
@@ -190,7 +176,9 @@ def list_installations(call: Call) -> Answer:
     else:
         sql = "SELECT * FROM installations WHERE app_id = ? AND owner = ? ORDER BY created"
         rows = call.store.all(sql, call.app_id, owner)
-    return Answer(200, {"installations": [record(row) for row in rows]}, "InstallationsRetrievalResponse")
+    return Answer(
+        200, {"installations": [installation_fields(row) for row in rows]}, "InstallationsRetrievalResponse"
+    )
 
 
 def _wanted_owner(call: Call) -> str | None:

@@ -6,7 +6,6 @@ from sandbox.kii import errors
 from sandbox.messages import rules
 from sandbox.messages.payloads import Context
 from sandbox.people import access, directory
-from sandbox.people.directory import scope_uri
 from sandbox.rest.call import Answer, Call
 from sandbox.rest.gateway import route
 from sandbox.routes.topics import found_topic
@@ -40,7 +39,7 @@ def to_topic(call: Call) -> Answer:
         app_id=call.app_id,
         sender=principal.sender,
         sender_uri=principal.uri,
-        source_uri=scope_uri(scope, f"topics/{topic.id}"),
+        source_uri=scope.uri(f"topics/{topic.id}"),
         when_ms=call.sandbox.clock.now_ms(),
         topic_id=topic.id,
         scope=scope,

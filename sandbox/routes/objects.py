@@ -9,7 +9,6 @@ import msgspec
 
 from sandbox.kii import errors
 from sandbox.people import access
-from sandbox.people.directory import scope_path
 from sandbox.rest.call import Answer, Call
 from sandbox.rest.gateway import route
 from sandbox.routes.bucket_events import object_changed
@@ -130,7 +129,7 @@ def _create(call: Call, bucket: Bucket, object_id: str) -> Answer:
     access.object_defaults(call.store, call.scope, f"{bucket.resource}/objects/{object_id}", owner)
     object_changed(call, "DATA_OBJECT_CREATED", object_id, now)
     body = {"objectID": object_id, "createdAt": now, "dataType": data_type}
-    path = *filter(None, scope_path(call.scope).split("/")), "buckets", bucket.id, "objects", object_id
+    path = *filter(None, call.scope.path.split("/")), "buckets", bucket.id, "objects", object_id
     location = call.location(*path)
     return Answer(201, body, "ObjectCreationResponse", {"Location": location, **_etag(1)})
 

@@ -9,7 +9,7 @@ import msgspec
 
 from sandbox.kii import errors
 from sandbox.kii.principal import Principal
-from sandbox.messages.payloads import Scope
+from sandbox.kii.scope import Scope
 from sandbox.people import access, directory, registry
 from sandbox.people.registry import NewThing
 from sandbox.rest.call import Answer, Call

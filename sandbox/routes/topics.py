@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sandbox.kii import errors
 from sandbox.people import access
-from sandbox.people.directory import scope_key
 from sandbox.rest.call import Answer, Call
 from sandbox.rest.gateway import route
 
@@ -27,7 +26,7 @@ def found_topic(call: Call) -> Topic:
     scope, topic_id = call.scope, call.params["topicID"]
     if call.principal.kind == "anonymous":
         raise errors.unauthorized(call.principal)
-    key = scope_key(scope)
+    key = scope.key
     row = call.store.one("SELECT creator FROM topics WHERE scope = ? AND topic_id = ?", key, topic_id)
     if row is None:
         raise errors.topic_not_found(scope, topic_id)
@@ -37,7 +36,7 @@ def found_topic(call: Call) -> Topic:
 def create(call: Call) -> Answer:
     """Create an empty topic with its default permissions."""
     scope, topic_id, principal = call.scope, call.params["topicID"], call.principal
-    key = scope_key(scope)
+    key = scope.key
     access.demand(call.store, principal, "CREATE_NEW_TOPIC", key)
     if not TOPIC_ID.fullmatch(topic_id):
         raise errors.invalid_input({"topicID": "must be 1 to 64 of A-Z, a-z, 0-9, _ and -"})
@@ -59,7 +58,7 @@ def delete(call: Call) -> Answer:
     """Delete a topic, its ACL and its subscriptions."""
     topic = found_topic(call)
     access.demand_control(call.store, call.principal, call.scope, topic.creator)
-    call.store.run("DELETE FROM topics WHERE scope = ? AND topic_id = ?", scope_key(call.scope), topic.id)
+    call.store.run("DELETE FROM topics WHERE scope = ? AND topic_id = ?", call.scope.key, topic.id)
     call.store.run("DELETE FROM subscriptions WHERE resource = ?", topic.resource)
     call.store.forget_below("acl", "resource", topic.resource)
     return Answer(204)
@@ -67,7 +66,7 @@ def delete(call: Call) -> Answer:
 
 def list_topics(call: Call) -> Answer:
     """List the topics that the caller may subscribe to, a page at a time."""
-    principal, key = call.principal, scope_key(call.scope)
+    principal, key = call.principal, call.scope.key
     if principal.kind == "anonymous":
         raise errors.unauthorized(principal)
     page_size = call.sandbox.policy.topic_page_size

@@ -20,6 +20,7 @@ from kii_push import message, message_shape, payload
 from kii_push.errors import InvalidRequest
 from kii_push.message import Message, RuleSet
 from kii_push.payload import Context
+from sandbox.kii.scope import Scope
 from sandbox.messages import payloads, rules
 from tests.contract.demo import CLIENT, SEED
 from tests.contract.messages import (
@@ -81,7 +82,7 @@ def in_sandbox(context: Context) -> payloads.Context:
         type_ = context.scope.type
         kind = f"APP_AND_{type_.upper()}" if type_ else "APP"
         owners = dict([owner[type_]]) if type_ else {}
-        scope = payloads.Scope(type=kind, app_id=APP_ID, **owners)  # type: ignore[arg-type]
+        scope = Scope(type=kind, app_id=APP_ID, **owners)  # type: ignore[arg-type]
         place = f"{type_}s/{context.scope.id}/topics/{TOPIC}" if type_ else f"topics/{TOPIC}"
     return payloads.Context(
         app_id=APP_ID,

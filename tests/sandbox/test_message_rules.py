@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.messages.payloads import Context, Network, Scope, encode, explicit
+from sandbox.kii.scope import Scope
+from sandbox.messages.payloads import Context, Network, encode, explicit
 from sandbox.messages.rules import Profile, check
 
 DIRECT = Context(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.messages.payloads import NETWORKS, BucketEvent, Context, Network, Scope, encode, event, explicit
+from sandbox.kii.scope import Scope
+from sandbox.messages.payloads import NETWORKS, BucketEvent, Context, Network, encode, event, explicit
 from sandbox.messages.rules import check
 
 DIRECT = Context(

@@ -11,6 +11,7 @@ from kii_push import payload, preflight, short_form
 from kii_push.payload import Network
 from kii_push.request import Target, TopicTarget, UserTarget
 from kii_push.short_form import ShortMessage
+from sandbox.kii.scope import Scope
 from sandbox.messages import payloads, rules
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "short_form"
@@ -33,7 +34,7 @@ WHERE: dict[str, tuple[Target, payloads.Context]] = {
             source_uri="kiicloud://topics/alerts",
             when_ms=1_760_000_000_000,
             topic_id="alerts",
-            scope=payloads.Scope(type="APP", app_id=APP_ID),
+            scope=Scope(type="APP", app_id=APP_ID),
         ),
     ),
 }
