@@ -14,21 +14,9 @@ from sandbox.kii import errors
 from sandbox.kii.principal import Principal
 from sandbox.kii.scope import Scope
 from sandbox.people import directory
+from sandbox.rest.response import Answer
 from sandbox.runtime import Sandbox
 from sandbox.store import Effect, Store
-
-
-@dataclass(slots=True)
-class Answer:
-    """A response. `type_name` is the `X` of `application/vnd.kii.X+json`, None for plain JSON or no body.
-
-    A body of bytes goes out as it is, and has its `Content-Type` in `headers`.
-    """
-
-    status: int
-    body: object = None
-    type_name: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

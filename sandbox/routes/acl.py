@@ -6,8 +6,9 @@ from typing import NamedTuple
 from sandbox.kii import errors
 from sandbox.kii.principal import ANONYMOUS, ANY_AUTHENTICATED
 from sandbox.people import access, directory
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.buckets import existing_bucket, made_bucket
 from sandbox.routes.objects import found_object

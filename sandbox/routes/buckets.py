@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from sandbox.kii import errors
 from sandbox.people import access
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 from sandbox.routes.bucket_events import bucket_deleted
 
 BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")

@@ -10,8 +10,9 @@ from sandbox.kii.errors import KiiError
 from sandbox.kii.scope import Scope
 from sandbox.people import access, directory, registry
 from sandbox.people.registry import NewGroup
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 
 GROUP_ID = re.compile(r"[a-z0-9_.-]{1,30}")
 

@@ -8,8 +8,9 @@ from typing import Any
 from sandbox.kii import errors
 from sandbox.kii.installation import id_fields, installation_fields
 from sandbox.people import access, directory
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 
 DEVICE_TYPES = ("ANDROID", "IOS", "JPUSH", "MQTT")
 REGISTRATION_ID = "installationRegistrationID"

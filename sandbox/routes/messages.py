@@ -6,8 +6,9 @@ from sandbox.kii import errors
 from sandbox.messages import rules
 from sandbox.messages.payloads import Context
 from sandbox.people import access, directory
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 from sandbox.routes.topics import found_topic
 
 

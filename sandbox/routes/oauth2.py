@@ -10,8 +10,9 @@ from sandbox.people import directory
 from sandbox.people.directory import VENDOR_THING_ID, App
 from sandbox.people.passwords import password_matches
 from sandbox.people.seed import stable_id
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 
 LARGEST_TIME = 2**53  # milliseconds; beyond it, JSON numbers are not exact everywhere
 

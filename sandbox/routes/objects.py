@@ -9,8 +9,9 @@ import msgspec
 
 from sandbox.kii import errors
 from sandbox.people import access
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.buckets import Bucket, existing_bucket, made_bucket
 

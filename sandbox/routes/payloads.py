@@ -4,8 +4,9 @@ import msgspec
 
 from sandbox.kii import errors
 from sandbox.people import access, directory
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 
 
 def get(call: Call) -> Answer:

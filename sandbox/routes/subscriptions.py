@@ -4,8 +4,9 @@ from typing import Literal, NamedTuple
 
 from sandbox.kii import errors
 from sandbox.people import access, directory
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 from sandbox.routes.buckets import found_bucket, made_bucket
 from sandbox.routes.topics import found_topic
 

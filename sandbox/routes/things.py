@@ -12,8 +12,9 @@ from sandbox.kii.principal import Principal
 from sandbox.kii.scope import Scope
 from sandbox.people import access, directory, registry
 from sandbox.people.registry import NewThing
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 
 VENDOR_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 

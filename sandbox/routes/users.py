@@ -10,8 +10,9 @@ from sandbox.kii import errors
 from sandbox.kii.principal import Principal
 from sandbox.people import directory, registry
 from sandbox.people.registry import NewUser
-from sandbox.rest.call import Answer, Call
-from sandbox.rest.gateway import route
+from sandbox.rest.call import Call
+from sandbox.rest.endpoint import route
+from sandbox.rest.response import Answer
 
 ADDRESS_FIELDS = ("loginName", "emailAddress", "phoneNumber")
 TEXT_FIELDS = (*ADDRESS_FIELDS, "displayName", "country", "locale")
