@@ -14,7 +14,7 @@ from sandbox.kii import errors
 from sandbox.kii.principal import Principal
 from sandbox.kii.scope import Scope
 from sandbox.people import directory
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 from sandbox.runtime import Sandbox
 from sandbox.store import Effect, Store
 
@@ -23,7 +23,7 @@ from sandbox.store import Effect, Store
 class Call:
     """A request to an app. `params` are the path's, percent-decoded; header names are in lower case.
 
-    What must happen once the request's writes are committed goes to `effects`; the answer waits for it.
+    What must happen once the request's writes are committed goes to `effects`; the response waits for it.
     """
 
     sandbox: Sandbox
@@ -103,16 +103,16 @@ class Call:
         return Principal("anonymous", app_id)
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Response]
 
 
-async def execute(handler: Handler, call: Call) -> Answer:
+async def execute(handler: Handler, call: Call) -> Response:
     """Run the handler in one transaction, then its effects. Raises KiiError, having written nothing."""
     try:
         with call.store.transaction():
-            answer = handler(call)
+            response = handler(call)
     except RecursionError as error:  # nothing else is as deep as what a caller can send
         raise errors.invalid_json("it is nested too deeply") from error
     for effect in call.effects:
         await effect()
-    return answer
+    return response

@@ -17,7 +17,7 @@ from sandbox.rest.response import respond
 MAX_BODY = 1_048_576  # bytes: above anything Kii takes
 
 
-class _Segment(Convertor[str]):
+class _SegmentConvertor(Convertor[str]):
     """A path segment, percent-decoded."""
 
     regex = "[^/]+"
@@ -32,7 +32,7 @@ class _Segment(Convertor[str]):
             raise errors.invalid_input({"path": "must be percent-encoded UTF-8"}) from error
 
 
-class _Scope(Convertor[tuple[str, str] | None]):
+class _ScopeConvertor(Convertor[tuple[str, str] | None]):
     """A scope prefix of section 4.1, as (`groups`, `users` or `things`, identifier); None for the app."""
 
     regex = "(?:/(?:groups|users|things)/[^/]+)?"
@@ -41,21 +41,21 @@ class _Scope(Convertor[tuple[str, str] | None]):
         if not value:
             return None
         kind, _, identifier = value[1:].partition("/")
-        return kind, _Segment().convert(identifier)
+        return kind, _SegmentConvertor().convert(identifier)
 
 
-class _Principals(_Segment):
+class _PrincipalsConvertor(_SegmentConvertor):
     """`users` or `things`."""
 
     regex = "(?:users|things)"
 
 
-register_url_convertor("segment", _Segment())
-register_url_convertor("principals", _Principals())
-register_url_convertor("scope", _Scope())
+register_url_convertor("segment", _SegmentConvertor())
+register_url_convertor("principals", _PrincipalsConvertor())
+register_url_convertor("scope", _ScopeConvertor())
 
 
-class Operation:
+class Endpoint:
     """The ASGI endpoint of one path: a handler for each method."""
 
     def __init__(self, **handlers: Handler) -> None:
@@ -64,7 +64,7 @@ class Operation:
             self._handlers.setdefault("HEAD", handlers["GET"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the method's handler and send what it answers. Raises KiiError."""
+        """Run the method's handler and send its response. Raises KiiError."""
         handler = self._handlers.get(scope["method"])
         if handler is None:
             allowed = ", ".join(sorted(self._handlers))
@@ -78,13 +78,13 @@ class Operation:
             scope["query_string"].decode("latin-1"),
             await _body(receive),
         )
-        answer = await execute(handler, call)
-        await respond(scope, send, answer)
+        response = await execute(handler, call)
+        await respond(scope, send, response)
 
 
 def route(path: str, **handlers: Handler) -> Route:
     """Return the route of a path below `/api`, such as `route("/apps/{appID:segment}", GET=handler)`."""
-    return Route(path, Operation(**handlers))
+    return Route(path, Endpoint(**handlers))
 
 
 async def _body(receive: Receive) -> bytes:

@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sandbox.kii import errors
 from sandbox.kii.errors import KiiError
-from sandbox.rest.response import Answer, encode_headers, respond
+from sandbox.rest.response import Response, encode_headers, respond
 from sandbox.runtime import Sandbox
 from sandbox.settings.faults import Rule
 
@@ -62,13 +62,13 @@ class Gateway:
         try:
             await self._router(scope, receive, send)
         except KiiError as error:
-            await respond(scope, send, Answer(error.status, error.body, error.type_name, error.headers))
+            await respond(scope, send, Response(error.status, error.body, error.type_name, error.headers))
         except ClientDisconnect:
             return  # in mid-request: nothing has been done, and nobody is there to be told
         except Exception:  # noqa: BLE001 (logged; the caller is owed an answer in Kii's shape)
             _log.exception("%s %s failed", scope["method"], scope["path"])
             failure = errors.simple(500, "UNDEFINED_ERROR", "The sandbox failed; its log says how")
-            await respond(scope, send, Answer(500, failure.body, failure.type_name))
+            await respond(scope, send, Response(500, failure.body, failure.type_name))
 
     async def _faulty(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         acts_first = rule.after or rule.drop == "after"

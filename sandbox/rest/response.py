@@ -22,7 +22,7 @@ _COMMON = (
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """A response. `type_name` is the `X` of `application/vnd.kii.X+json`, None for plain JSON or no body.
 
     A body of bytes goes out as it is, and has its `Content-Type` in `headers`.
@@ -34,28 +34,28 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-async def respond(scope: Scope, send: Send, answer: Answer) -> None:
-    """Send a response to the request of `scope`; `Kii-M: 0` asks for as few headers as possible."""
+async def respond(scope: Scope, send: Send, response: Response) -> None:
+    """Send a response. A request with `Kii-M: 0` gets no `Location` and none of the common headers."""
     minimal = scope["state"]["headers"].get("kii-m") == "0"
     content = b""
     headers: list[tuple[bytes, bytes]] = []
-    if isinstance(answer.body, bytes):
-        content = answer.body
-    elif answer.body is not None:
-        content = msgspec.json.encode(answer.body)
-        name = f"vnd.kii.{answer.type_name}+json" if answer.type_name else "json"
+    if isinstance(response.body, bytes):
+        content = response.body
+    elif response.body is not None:
+        content = msgspec.json.encode(response.body)
+        name = f"vnd.kii.{response.type_name}+json" if response.type_name else "json"
         headers.append((b"content-type", f"application/{name};charset=UTF-8".encode()))
-    if answer.status != 204:  # noqa: PLR2004
+    if response.status != 204:  # noqa: PLR2004
         headers.append((b"content-length", str(len(content)).encode()))
     headers += encode_headers(
-        {name: text for name, text in answer.headers.items() if not minimal or name != "Location"}
+        {name: text for name, text in response.headers.items() if not minimal or name != "Location"}
     )
     if not minimal:
         headers += _COMMON
-        headers.append((b"x-http-status-code", str(answer.status).encode()))
+        headers.append((b"x-http-status-code", str(response.status).encode()))
     if scope["method"] == "HEAD":
         content = b""
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 

@@ -8,7 +8,7 @@ from sandbox.kii.principal import ANONYMOUS, ANY_AUTHENTICATED
 from sandbox.people import access, directory
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.buckets import existing_bucket, made_bucket
 from sandbox.routes.objects import found_object
@@ -58,32 +58,32 @@ def _target(call: Call) -> Target:
     return target
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return every verb with its subjects."""
     target = _target(call)
     acl: dict[str, list[dict[str, str]]] = {verb: [] for verb in target.verbs}
     for row in call.store.all("SELECT verb, subject FROM acl WHERE resource = ?", target.resource):
         acl[row["verb"]].append(_as_json(row["subject"]))
-    return Answer(200, acl, "ACLRetrievalResponse")
+    return Response(200, acl, "ACLRetrievalResponse")
 
 
-def get_verb(call: Call) -> Answer:
+def get_verb(call: Call) -> Response:
     """Return the subjects of one verb."""
     sql = "SELECT subject FROM acl WHERE resource = ? AND verb = ?"
     rows = call.store.all(sql, _target(call).resource, call.params["verb"])
-    return Answer(200, [_as_json(row["subject"]) for row in rows], "ACLVerbRetrievalResponse")
+    return Response(200, [_as_json(row["subject"]) for row in rows], "ACLVerbRetrievalResponse")
 
 
-def get_subject(call: Call) -> Answer:
+def get_subject(call: Call) -> Response:
     """Return the subject if it has the verb."""
     target, verb, subject = _target(call), call.params["verb"], _subject(call)
     sql = "SELECT 1 FROM acl WHERE resource = ? AND verb = ? AND subject = ?"
     if call.store.one(sql, target.resource, verb, subject) is None:
         raise _not_found(verb, subject)
-    return Answer(200, _as_json(subject), "ACLSubjectRetrievalResponse")
+    return Response(200, _as_json(subject), "ACLSubjectRetrievalResponse")
 
 
-def put(call: Call) -> Answer:
+def put(call: Call) -> Response:
     """Enter a subject for a verb."""
     target, verb, subject = _target(call), call.params["verb"], _subject(call)
     refused = call.sandbox.policy.anonymous_in_topic_acl == "reject"
@@ -95,7 +95,7 @@ def put(call: Call) -> Answer:
     return _changed(call)
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Remove a subject from a verb."""
     target, verb, subject = _target(call), call.params["verb"], _subject(call)
     sql = "DELETE FROM acl WHERE resource = ? AND verb = ? AND subject = ?"
@@ -104,11 +104,11 @@ def delete(call: Call) -> Answer:
     return _changed(call)
 
 
-def _changed(call: Call) -> Answer:
+def _changed(call: Call) -> Response:
     if "objectID" in call.params:
         modified_ms = found_object(call).row["modified"]
         object_changed(call, "DATA_OBJECT_ACL_MODIFIED", modified_ms=modified_ms)
-    return Answer(call.sandbox.policy.acl_change_status)
+    return Response(call.sandbox.policy.acl_change_status)
 
 
 def _not_found(verb: str, subject: str) -> errors.KiiError:

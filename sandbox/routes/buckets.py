@@ -7,7 +7,7 @@ from sandbox.kii import errors
 from sandbox.people import access
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import bucket_deleted
 
 BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
@@ -62,7 +62,7 @@ def made_bucket(call: Call, owner: str | None = None) -> Bucket:
     return bucket
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Delete a bucket with its objects, ACLs and subscriptions."""
     bucket = existing_bucket(call)
     access.demand(call.store, call.principal, "DROP_BUCKET_WITH_ALL_CONTENT", bucket.resource)
@@ -73,7 +73,7 @@ def delete(call: Call) -> Answer:
     call.store.run("DELETE FROM subscriptions WHERE resource = ?", bucket.resource)
     call.store.forget_below("bodies", "object", bucket.resource)
     call.store.forget_below("acl", "resource", bucket.resource)
-    return Answer(204)
+    return Response(204)
 
 
 ROUTES = [route("/apps/{appID:segment}{scope:scope}/buckets/{bucketID:segment}", DELETE=delete)]

@@ -12,12 +12,12 @@ from sandbox.people import access, directory, registry
 from sandbox.people.registry import NewGroup
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 
 GROUP_ID = re.compile(r"[a-z0-9_.-]{1,30}")
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Create a group, with the path's ID or one of Kii's; its owner is a member."""
     principal = call.principal
     if principal.kind in ("anonymous", "thing"):
@@ -38,8 +38,8 @@ def create(call: Call) -> Answer:
     except sqlite3.IntegrityError as error:
         message = f"The group {group_id} already exists"
         raise errors.simple(409, "GROUP_ALREADY_EXISTS", message, groupID=group_id) from error
-    answer = {"groupID": group_id, "notFoundUsers": not_found}
-    return Answer(201, answer, "GroupCreationResponse", {"Location": call.location("groups", group_id)})
+    created = {"groupID": group_id, "notFoundUsers": not_found}
+    return Response(201, created, "GroupCreationResponse", {"Location": call.location("groups", group_id)})
 
 
 def _invalid(body: dict[str, Any]) -> dict[str, str]:
@@ -74,7 +74,7 @@ def _members(call: Call, body: dict[str, Any]) -> tuple[list[str], list[str]]:
     return found, not_found
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return a group to its members and the admin."""
     row = _found(call)
     body = {
@@ -83,16 +83,16 @@ def get(call: Call) -> Answer:
         "owner": row["owner"],
         "createdAt": row["created"],
     }
-    return Answer(200, body, "GroupRetrievalResponse")
+    return Response(200, body, "GroupRetrievalResponse")
 
 
-def members(call: Call) -> Answer:
+def members(call: Call) -> Response:
     """List a group's members to them and the admin."""
     row = _found(call)
     sql = "SELECT user_id FROM members WHERE app_id = ? AND group_id = ? ORDER BY user_id"
     rows = call.store.all(sql, call.app_id, row["group_id"])
     body = {"members": [{"userID": each["user_id"]} for each in rows]}
-    return Answer(200, body, "MembersRetrievalResponse")
+    return Response(200, body, "MembersRetrievalResponse")
 
 
 def _found(call: Call) -> sqlite3.Row:
@@ -110,17 +110,17 @@ def _scope(group: sqlite3.Row) -> Scope:
     return Scope(type="APP_AND_GROUP", app_id=group["app_id"], group_id=group["group_id"])
 
 
-def add_member(call: Call) -> Answer:
+def add_member(call: Call) -> Response:
     """Make a user a member, if he is not one already: for the owner and the admin."""
     principal = call.principal
     row = directory.group(call.store, call.app_id, call.params["groupID"])
     access.demand_control(call.store, principal, _scope(row))
     user_id = directory.user_id(call.store, principal, call.params["userID"])
     call.store.run("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", call.app_id, row["group_id"], user_id)
-    return Answer(204)
+    return Response(204)
 
 
-def remove_member(call: Call) -> Answer:
+def remove_member(call: Call) -> Response:
     """End a membership: for the owner, the admin and the member himself."""
     principal = call.principal
     row = directory.group(call.store, call.app_id, call.params["groupID"])
@@ -130,7 +130,7 @@ def remove_member(call: Call) -> Answer:
     sql = "DELETE FROM members WHERE app_id = ? AND group_id = ? AND user_id = ?"
     if not call.store.run(sql, call.app_id, row["group_id"], user_id):
         raise errors.user_not_found(call.app_id, "userID", user_id)
-    return Answer(204)
+    return Response(204)
 
 
 _GROUP = "/apps/{appID:segment}/groups/{groupID:segment}"

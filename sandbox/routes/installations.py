@@ -10,13 +10,13 @@ from sandbox.kii.installation import id_fields, installation_fields
 from sandbox.people import access, directory
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 
 DEVICE_TYPES = ("ANDROID", "IOS", "JPUSH", "MQTT")
 REGISTRATION_ID = "installationRegistrationID"
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Install a device, or hand it over to its new owner."""
     principal = call.principal
     if principal.kind == "anonymous":
@@ -66,7 +66,9 @@ def _owner(call: Call, body: dict[str, Any]) -> str:
     return f"ThingID:{directory.thing(call.store, call.app_id, body['thingID'])['thing_id']}"
 
 
-def _install(call: Call, device_type: str, registration_id: str, owner: str, *, development: bool) -> Answer:
+def _install(
+    call: Call, device_type: str, registration_id: str, owner: str, *, development: bool
+) -> Response:
     row = _by_registration(call, device_type, registration_id)
     if row is not None and call.sandbox.policy.reinstall == "conflict":
         message = "The device is already installed"
@@ -74,25 +76,25 @@ def _install(call: Call, device_type: str, registration_id: str, owner: str, *, 
     if row is not None:
         sql = "UPDATE installations SET owner = ?, development = ? WHERE app_id = ? AND installation_id = ?"
         call.store.run(sql, owner, development, call.app_id, row["installation_id"])
-        return _created(call, row["installation_id"], registration_id)
+        return _creation_response(call, row["installation_id"], registration_id)
     installation_id = _insert(call, device_type, registration_id, owner, development=development)
-    return _created(call, installation_id, registration_id)
+    return _creation_response(call, installation_id, registration_id)
 
 
-def _install_mqtt(call: Call, owner: str, *, development: bool) -> Answer:
+def _install_mqtt(call: Call, owner: str, *, development: bool) -> Response:
     sql = "SELECT * FROM installations WHERE app_id = ? AND owner = ? AND device_type = 'MQTT'"
     row = call.store.one(sql, call.app_id, owner)
     if row is not None:
         change = "UPDATE installations SET development = ? WHERE app_id = ? AND installation_id = ?"
         call.store.run(change, development, call.app_id, row["installation_id"])
-        answer = _created(call, row["installation_id"], row["registration_id"])
-        answer.status = call.sandbox.policy.mqtt_reinstall_status
-        return answer
+        response = _creation_response(call, row["installation_id"], row["registration_id"])
+        response.status = call.sandbox.policy.mqtt_reinstall_status
+        return response
     registration_id = secrets.token_hex(16)
     installation_id = _insert(call, "MQTT", registration_id, owner, development=development)
     endpoint = call.sandbox.devices.issue(installation_id)
     call.effects.append(lambda: call.sandbox.devices.admit(endpoint))
-    return _created(call, installation_id, registration_id)
+    return _creation_response(call, installation_id, registration_id)
 
 
 def _insert(call: Call, device_type: str, registration_id: str, owner: str, *, development: bool) -> str:
@@ -110,9 +112,9 @@ def _insert(call: Call, device_type: str, registration_id: str, owner: str, *, d
     return installation_id
 
 
-def _created(call: Call, installation_id: str, registration_id: str) -> Answer:
+def _creation_response(call: Call, installation_id: str, registration_id: str) -> Response:
     call.sandbox.hub.publish("device", {"installationID": installation_id})
-    return Answer(
+    return Response(
         201,
         {"installationID": installation_id, REGISTRATION_ID: registration_id},
         "InstallationCreationResponse",
@@ -148,12 +150,12 @@ def _found(call: Call) -> sqlite3.Row:
     return row
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return one installation."""
-    return Answer(200, installation_fields(_found(call)), "InstallationRetrievalResponse")
+    return Response(200, installation_fields(_found(call)), "InstallationRetrievalResponse")
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Remove an installation; an MQTT one's connection ends."""
     row = _found(call)
     installation_id = row["installation_id"]
@@ -166,10 +168,10 @@ def delete(call: Call) -> Answer:
         username = endpoint["username"]
         call.effects.append(lambda: call.sandbox.devices.drop(username))
     call.sandbox.hub.publish("device", {"installationID": installation_id})
-    return Answer(call.sandbox.policy.installation_delete_status)
+    return Response(call.sandbox.policy.installation_delete_status)
 
 
-def list_installations(call: Call) -> Answer:
+def list_installations(call: Call) -> Response:
     """List installations: all or one owner's for the admin, his own for anybody else."""
     owner = _wanted_owner(call)
     if owner is None:
@@ -177,7 +179,7 @@ def list_installations(call: Call) -> Answer:
     else:
         sql = "SELECT * FROM installations WHERE app_id = ? AND owner = ? ORDER BY created"
         rows = call.store.all(sql, call.app_id, owner)
-    return Answer(
+    return Response(
         200, {"installations": [installation_fields(row) for row in rows]}, "InstallationsRetrievalResponse"
     )
 
@@ -201,7 +203,7 @@ def _wanted_owner(call: Call) -> str | None:
     return owner
 
 
-def mqtt_endpoint(call: Call) -> Answer:
+def mqtt_endpoint(call: Call) -> Response:
     """Return an installation's MQTT endpoint once the broker knows it; issue a fresh one after its TTL."""
     row, devices = _found(call), call.sandbox.devices
     endpoint = devices.endpoint(row["installation_id"])
@@ -215,11 +217,13 @@ def mqtt_endpoint(call: Call) -> Answer:
         fresh = endpoint
         call.effects.append(lambda: devices.admit(fresh))
         error = errors.endpoint_not_ready(call.app_id, row["installation_id"], max(1, -(-wait_ms // 1000)))
-        return Answer(error.status, error.body, error.type_name, error.headers)  # not raised: it was written
-    return _endpoint_answer(call, endpoint)
+        return Response(
+            error.status, error.body, error.type_name, error.headers
+        )  # not raised: it was written
+    return _endpoint_response(call, endpoint)
 
 
-def _endpoint_answer(call: Call, endpoint: sqlite3.Row) -> Answer:
+def _endpoint_response(call: Call, endpoint: sqlite3.Row) -> Response:
     ports, ttl = call.sandbox.broker.ports, call.sandbox.policy.mqtt_endpoint_ttl_seconds
     body = {
         "installationID": endpoint["installation_id"],
@@ -233,7 +237,7 @@ def _endpoint_answer(call: Call, endpoint: sqlite3.Row) -> Answer:
         "portWSS": ports.wss or 0,
         "X-MQTT-TTL": ttl,
     }
-    return Answer(200, body, "MQTTEndpointResponse", {"X-MQTT-TTL": str(ttl)})
+    return Response(200, body, "MQTTEndpointResponse", {"X-MQTT-TTL": str(ttl)})
 
 
 _ONE = "/apps/{appID:segment}/installations/{installationID:segment}"

@@ -8,11 +8,11 @@ from sandbox.messages.payloads import Context
 from sandbox.people import access, directory
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 from sandbox.routes.topics import found_topic
 
 
-def direct(call: Call) -> Answer:
+def direct(call: Call) -> Response:
     """Send to all of a user's installations: the admin to anyone, a user to himself."""
     principal = call.principal
     user_id = directory.user_id(call.store, principal, call.params["userID"])
@@ -31,7 +31,7 @@ def direct(call: Call) -> Answer:
     return _sent(push_message_id)
 
 
-def to_topic(call: Call) -> Answer:
+def to_topic(call: Call) -> Response:
     """Send to all installations of a topic's subscribers."""
     principal, scope = call.principal, call.scope
     topic = found_topic(call)
@@ -66,8 +66,8 @@ def _checked(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
     return body
 
 
-def _sent(push_message_id: str) -> Answer:
-    return Answer(201, {"pushMessageID": push_message_id}, "SendPushMessageResponse")
+def _sent(push_message_id: str) -> Response:
+    return Response(201, {"pushMessageID": push_message_id}, "SendPushMessageResponse")
 
 
 ROUTES = [

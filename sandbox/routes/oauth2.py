@@ -12,19 +12,19 @@ from sandbox.people.passwords import password_matches
 from sandbox.people.seed import stable_id
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 
 LARGEST_TIME = 2**53  # milliseconds; beyond it, JSON numbers are not exact everywhere
 
 
-def token(call: Call) -> Answer:
-    """Answer a token request. A failed login is an answer, not an exception, as it must be counted."""
+def token(call: Call) -> Response:
+    """Answer a token request. A failed login is returned, not raised: it must be counted."""
     fields = _fields(call)
     app = _app(call, fields)
     try:
-        return Answer(200, _grant(call, app, fields))
+        return Response(200, _grant(call, app, fields))
     except OAuthError as error:
-        return Answer(error.status, error.body)
+        return Response(error.status, error.body)
 
 
 def _fields(call: Call) -> dict[str, Any]:

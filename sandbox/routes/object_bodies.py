@@ -4,12 +4,12 @@ from sandbox.kii import errors
 from sandbox.people import access
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.objects import Found, demand_readable, found_object
 
 
-def put(call: Call) -> Answer:
+def put(call: Call) -> Response:
     """Store the object's body, of any content type."""
     found = found_object(call)
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
@@ -18,27 +18,27 @@ def put(call: Call) -> Answer:
     sql = "INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)"
     call.store.run(sql, found.resource, content_type, call.raw_body)
     object_changed(call, "DATA_OBJECT_BODY_UPDATED", modified_ms=now)
-    return Answer(200, {"modifiedAt": now}, "ObjectBodyUpdateResponse")
+    return Response(200, {"modifiedAt": now}, "ObjectBodyUpdateResponse")
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return the object's body as it was stored."""
     found = found_object(call)
     demand_readable(call, found)
     row = call.store.one("SELECT * FROM bodies WHERE object = ?", found.resource)
     if row is None:
         raise _not_found(found)
-    return Answer(200, row["content"], headers={"Content-Type": row["content_type"]})
+    return Response(200, row["content"], headers={"Content-Type": row["content_type"]})
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Delete the object's body, not the object."""
     found = found_object(call)
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
     if not call.store.run("DELETE FROM bodies WHERE object = ?", found.resource):
         raise _not_found(found)
     object_changed(call, "DATA_OBJECT_BODY_DELETED", modified_ms=call.sandbox.clock.now_ms())
-    return Answer(204)
+    return Response(204)
 
 
 def _not_found(found: Found) -> errors.KiiError:

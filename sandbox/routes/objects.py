@@ -11,7 +11,7 @@ from sandbox.kii import errors
 from sandbox.people import access
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.buckets import Bucket, existing_bucket, made_bucket
 
@@ -53,13 +53,13 @@ def demand_readable(call: Call, found: Found) -> None:
     )
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Create an object with an ID of Kii's."""
     bucket = made_bucket(call)
     return _create(call, bucket, uuid.uuid4().hex)
 
 
-def replace(call: Call) -> Answer:
+def replace(call: Call) -> Response:
     """Replace an object whole, or create it with the caller's ID."""
     bucket, object_id = made_bucket(call), call.params["objectID"]
     row = _row(call, bucket, object_id)
@@ -76,13 +76,13 @@ def replace(call: Call) -> Answer:
     return _write(call, found, _fields(call))
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> Response:
     """Merge the given fields into an object."""
     found = found_object(call)
     return _write(call, found, {**msgspec.json.decode(found.row["data"]), **_fields(call)})
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return an object with its `_` fields."""
     found = found_object(call)
     demand_readable(call, found)
@@ -95,10 +95,10 @@ def get(call: Call) -> Answer:
         "_version": str(row["version"]),
         "_dataType": row["data_type"],
     }
-    return Answer(200, {**msgspec.json.decode(row["data"]), **own}, headers=_etag(row["version"]))
+    return Response(200, {**msgspec.json.decode(row["data"]), **own}, headers=_etag(row["version"]))
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Delete an object and its ACL."""
     found = found_object(call)
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
@@ -108,10 +108,10 @@ def delete(call: Call) -> Answer:
     call.store.run("DELETE FROM bodies WHERE object = ?", found.resource)
     call.store.forget_below("acl", "resource", found.resource)
     object_changed(call, "DATA_OBJECT_DELETED")
-    return Answer(204)
+    return Response(204)
 
 
-def _create(call: Call, bucket: Bucket, object_id: str) -> Answer:
+def _create(call: Call, bucket: Bucket, object_id: str) -> Response:
     principal = call.principal
     access.demand(call.store, principal, "CREATE_OBJECTS_IN_BUCKET", bucket.resource)
     owner = None if principal.is_admin else principal.subject
@@ -132,10 +132,10 @@ def _create(call: Call, bucket: Bucket, object_id: str) -> Answer:
     body = {"objectID": object_id, "createdAt": now, "dataType": data_type}
     path = *filter(None, call.scope.path.split("/")), "buckets", bucket.id, "objects", object_id
     location = call.location(*path)
-    return Answer(201, body, "ObjectCreationResponse", {"Location": location, **_etag(1)})
+    return Response(201, body, "ObjectCreationResponse", {"Location": location, **_etag(1)})
 
 
-def _write(call: Call, found: Found, data: dict[str, Any]) -> Answer:
+def _write(call: Call, found: Found, data: dict[str, Any]) -> Response:
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
     _demand_version(call, found.row)
     version, now = found.row["version"] + 1, call.sandbox.clock.now_ms()
@@ -149,7 +149,7 @@ def _write(call: Call, found: Found, data: dict[str, Any]) -> Answer:
     )
     object_changed(call, "DATA_OBJECT_UPDATED", modified_ms=now)
     body = {"objectID": found.row["object_id"], "createdAt": found.row["created"], "modifiedAt": now}
-    return Answer(200, body, "ObjectUpdateResponse", _etag(version))
+    return Response(200, body, "ObjectUpdateResponse", _etag(version))
 
 
 def _fields(call: Call) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from sandbox.kii import errors
 from sandbox.people import access, directory
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return the message that was too large."""
     user_id = _user_id(call)
     row = call.store.one(
@@ -20,16 +20,16 @@ def get(call: Call) -> Answer:
     )
     if row is None:
         raise _not_found(call, user_id)
-    return Answer(200, msgspec.Raw(row["payload"].encode()), "PushPayloadRetrievalResponse")
+    return Response(200, msgspec.Raw(row["payload"].encode()), "PushPayloadRetrievalResponse")
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Forget the message."""
     user_id = _user_id(call)
     sql = "DELETE FROM payloads WHERE app_id = ? AND user_id = ? AND payload_id = ?"
     if not call.store.run(sql, call.app_id, user_id, call.params["payloadID"]):
         raise _not_found(call, user_id)
-    return Answer(204)
+    return Response(204)
 
 
 def _user_id(call: Call) -> str:

@@ -6,7 +6,7 @@ from sandbox.kii import errors
 from sandbox.people import access, directory
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 from sandbox.routes.buckets import found_bucket, made_bucket
 from sandbox.routes.topics import found_topic
 
@@ -64,40 +64,40 @@ def _own(call: Call) -> str:
     return call.principal.subject
 
 
-def subscribe_named(call: Call) -> Answer:
+def subscribe_named(call: Call) -> Response:
     """Subscribe the user or thing that the path names."""
     return _subscribe(call, _named(call))
 
 
-def subscribe_self(call: Call) -> Answer:
+def subscribe_self(call: Call) -> Response:
     """Subscribe the caller."""
     return _subscribe(call, _own(call))
 
 
-def _subscribe(call: Call, subject: str) -> Answer:
+def _subscribe(call: Call, subject: str) -> Response:
     target = _target(call, subject)
     if not call.store.run("INSERT OR IGNORE INTO subscriptions VALUES (?, ?)", target.resource, subject):
         status = 409 if "topicID" in call.params else call.sandbox.policy.bucket_subscribed_status
         raise errors.subscription_already_exists(call.scope, target.id, subject, status=status)
-    return Answer(204)
+    return Response(204)
 
 
-def check(call: Call) -> Answer:
+def check(call: Call) -> Response:
     """Answer 204 to who is subscribed."""
     subject, target = _named(call), _target(call)
     sql = "SELECT 1 FROM subscriptions WHERE resource = ? AND subject = ?"
     if call.store.one(sql, target.resource, subject) is None:
         raise errors.subscription_not_found(call.scope, target.id, subject)
-    return Answer(204)
+    return Response(204)
 
 
-def unsubscribe(call: Call) -> Answer:
+def unsubscribe(call: Call) -> Response:
     """End a subscription."""
     subject, target = _named(call), _target(call)
     sql = "DELETE FROM subscriptions WHERE resource = ? AND subject = ?"
     if not call.store.run(sql, target.resource, subject):
         raise errors.subscription_not_found(call.scope, target.id, subject)
-    return Answer(call.sandbox.policy.unsubscribe_status if "topicID" in call.params else 204)
+    return Response(call.sandbox.policy.unsubscribe_status if "topicID" in call.params else 204)
 
 
 _TOPIC = "/apps/{appID:segment}{scope:scope}/topics/{topicID:segment}/push/subscriptions/{kind:principals}"

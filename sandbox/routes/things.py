@@ -14,12 +14,12 @@ from sandbox.people import access, directory, registry
 from sandbox.people.registry import NewThing
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 
 VENDOR_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
-def register(call: Call) -> Answer:
+def register(call: Call) -> Response:
     """Register a thing; with the `ThingRegistrationAndAuthorizationRequest` type, log it in as well."""
     _ = call.principal  # an app that is identified is enough
     body = call.json_object()
@@ -45,15 +45,15 @@ def register(call: Call) -> Answer:
         raise errors.simple(
             409, "THING_ALREADY_EXISTS", message, field="vendorThingID", value=vendor_id
         ) from error
-    answer: dict[str, Any] = {"_thingID": thing_id, "_vendorThingID": vendor_id, "_created": now, **data}
+    created: dict[str, Any] = {"_thingID": thing_id, "_vendorThingID": vendor_id, "_created": now, **data}
     if "ThingRegistrationAndAuthorizationRequest" in call.headers.get("content-type", ""):
         login = call.sandbox.tokens.mint(Principal("thing", call.app_id, thing_id), None)
-        answer["_accessToken"] = login["access_token"]
+        created["_accessToken"] = login["access_token"]
     location = {"Location": call.location("things", thing_id)}
-    return Answer(201, answer, "ThingRegistrationResponse", location)
+    return Response(201, created, "ThingRegistrationResponse", location)
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return a thing to itself, its owners and the admin."""
     principal = call.principal
     row = directory.thing(call.store, call.app_id, call.params["thingID"])
@@ -65,7 +65,7 @@ def get(call: Call) -> Answer:
         "_created": row["created"],
         **msgspec.json.decode(row["data"]),
     }
-    return Answer(200, body, "ThingRetrievalResponse")
+    return Response(200, body, "ThingRetrievalResponse")
 
 
 def _invalid(body: dict[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from sandbox.kii import errors
 from sandbox.people import access
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 
 TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -34,7 +34,7 @@ def found_topic(call: Call) -> Topic:
     return Topic(topic_id, f"{key}/topics/{topic_id}", row["creator"])
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Create an empty topic with its default permissions."""
     scope, topic_id, principal = call.scope, call.params["topicID"], call.principal
     key = scope.key
@@ -45,27 +45,27 @@ def create(call: Call) -> Answer:
     if not call.store.run("INSERT OR IGNORE INTO topics VALUES (?, ?, ?)", key, topic_id, creator):
         raise errors.topic_already_exists(scope, topic_id)
     access.topic_defaults(call.store, scope, f"{key}/topics/{topic_id}", creator)
-    return Answer(204)
+    return Response(204)
 
 
-def exists(call: Call) -> Answer:
+def exists(call: Call) -> Response:
     """Answer GET with 200 and HEAD with 204, both empty."""
     topic = found_topic(call)
     access.demand(call.store, call.principal, "SUBSCRIBE_TO_TOPIC", topic.resource)
-    return Answer(204 if call.method == "HEAD" else 200)
+    return Response(204 if call.method == "HEAD" else 200)
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Delete a topic, its ACL and its subscriptions."""
     topic = found_topic(call)
     access.demand_control(call.store, call.principal, call.scope, topic.creator)
     call.store.run("DELETE FROM topics WHERE scope = ? AND topic_id = ?", call.scope.key, topic.id)
     call.store.run("DELETE FROM subscriptions WHERE resource = ?", topic.resource)
     call.store.forget_below("acl", "resource", topic.resource)
-    return Answer(204)
+    return Response(204)
 
 
-def list_topics(call: Call) -> Answer:
+def list_topics(call: Call) -> Response:
     """List the topics that the caller may subscribe to, a page at a time."""
     principal, key = call.principal, call.scope.key
     if principal.kind == "anonymous":
@@ -84,7 +84,7 @@ def list_topics(call: Call) -> Answer:
     body: dict[str, object] = {"topics": [{"topicID": topic_id} for topic_id in page[:page_size]]}
     if len(page) > page_size:
         body["paginationKey"] = base64.b64encode(f"topic/{page[page_size - 1]}".encode()).decode()
-    return Answer(200, body, "TopicsRetrievalResponse")
+    return Response(200, body, "TopicsRetrievalResponse")
 
 
 def _after(call: Call) -> str:

@@ -12,7 +12,7 @@ from sandbox.people import directory, registry
 from sandbox.people.registry import NewUser
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
-from sandbox.rest.response import Answer
+from sandbox.rest.response import Response
 
 ADDRESS_FIELDS = ("loginName", "emailAddress", "phoneNumber")
 TEXT_FIELDS = (*ADDRESS_FIELDS, "displayName", "country", "locale")
@@ -20,7 +20,7 @@ LARGEST = 63 * 1024  # bytes of a user's own fields
 LONGEST = 200  # characters of an address
 
 
-def register(call: Call) -> Answer:
+def register(call: Call) -> Response:
     """Register a user; with the `RegistrationAndAuthorizationRequest` type, log him in as well."""
     _ = call.principal  # an app that is identified is enough
     body = call.json_object()
@@ -42,18 +42,18 @@ def register(call: Call) -> Answer:
         registry.add_user(call.store, user, call.sandbox.clock.now_ms())
     except sqlite3.IntegrityError as error:
         raise _taken(call, user) from error
-    answer: dict[str, Any] = {"userID": user_id}
+    created: dict[str, Any] = {"userID": user_id}
     if "RegistrationAndAuthorizationRequest" in call.headers.get("content-type", ""):
         login = call.sandbox.tokens.mint(Principal("user", call.app_id, user_id), None)
-        answer |= {f"_{part[0]}": login[part[1]] for part in _LOGIN_FIELDS if part[1] in login}
+        created |= {f"_{part[0]}": login[part[1]] for part in _LOGIN_FIELDS if part[1] in login}
     location = {"Location": call.location("users", user_id)}
-    return Answer(201, answer, "RegistrationResponse", location)
+    return Response(201, created, "RegistrationResponse", location)
 
 
 _LOGIN_FIELDS = (("accessToken", "access_token"), ("refreshToken", "refresh_token"))
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """Return a user: whole to himself and the admin, without his addresses to others."""
     principal = call.principal
     if principal.kind == "anonymous":
@@ -67,7 +67,7 @@ def get(call: Call) -> Answer:
         body |= {"emailAddress": row["email"], "phoneNumber": row["phone"]}
     body |= msgspec.json.decode(row["data"])
     given = {name: value for name, value in body.items() if value is not None}
-    return Answer(200, given, "UserDataRetrievalResponse")
+    return Response(200, given, "UserDataRetrievalResponse")
 
 
 def _invalid(body: dict[str, Any]) -> dict[str, str]:
