@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-BACKLOG = 10_000
+MAX_QUEUED_EVENTS = 10_000
 
 
 class Hub:
-    """Hands each event to every listener; one that lags `BACKLOG` events behind is sent away."""
+    """Hands each event to every listener; one that lags `MAX_QUEUED_EVENTS` events behind is sent away."""
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[tuple[str, dict[str, Any]] | None]] = set()
@@ -20,7 +20,7 @@ class Hub:
     def publish(self, name: str, event: dict[str, Any]) -> None:
         """Hand an event to the listeners."""
         for queue in list(self._listeners):
-            if queue.qsize() < BACKLOG:
+            if queue.qsize() < MAX_QUEUED_EVENTS:
                 queue.put_nowait((name, event))
             else:
                 self._listeners.discard(queue)

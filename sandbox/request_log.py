@@ -5,14 +5,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-REQUESTS_KEPT = 100_000
+MAX_LOGGED_REQUESTS = 100_000
 
 
 @dataclass
 class RequestLog:
     """The latest requests that reached Kii's REST API: method, path and status, never bodies or headers."""
 
-    entries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
+    entries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_LOGGED_REQUESTS))
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def add(self, at_ms: int, method: str, path: str) -> dict[str, Any]:

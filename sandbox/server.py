@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sandbox.app import App
 from sandbox.kii import errors
 from sandbox.mqtt.mosquitto import BrokerError
-from sandbox.rest.gateway import DROP
+from sandbox.rest.gateway import DROP_EXTENSION
 from sandbox.runtime import Sandbox
 
 
@@ -22,7 +22,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {DROP: {"cut": self.transport.abort}}
+        self.scope["extensions"] = {DROP_EXTENSION: {"cut": self.transport.abort}}
 
     def send_400_response(self, msg: str) -> None:
         error = errors.invalid_input({"request": msg})

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-VERSION = 1
+SCHEMA_VERSION = 1
 
 # `scope` is `{appID}` or `{appID}/groups|users|things/{id}`; `resource` is a scope, or a scope followed by
 # `/topics/{id}`, `/buckets/{id}` or `/buckets/{id}/objects/{id}`; `bucket` and `object` are resources too;
@@ -167,11 +167,11 @@ class Store:
     def _prepare(self) -> None:
         """Make the tables of a new file. Raises sqlite3.DatabaseError when it is somebody else's."""
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
+        if version == SCHEMA_VERSION:
             return
         if version != 0 or self.one("SELECT 1 FROM sqlite_schema") is not None:
             raise sqlite3.DatabaseError("it is not a state file of this sandbox's version")
         with self.transaction():
             for statement in SCHEMA.split(";"):
                 self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -18,7 +18,7 @@ from sandbox.mqtt.devices import Devices
 from sandbox.settings.policy import Policy
 from sandbox.store import Effect, Store
 
-LOG_KEPT = 200_000
+MAX_LOGGED_DELIVERIES = 200_000
 
 _COLUMNS = "i.installation_id, i.device_type, i.owner, i.development, e.username, e.topic, e.expires"
 _OWNED = f"""
@@ -61,7 +61,8 @@ class Delivery:
         self._broker = broker
         self._devices = devices
         self._hub = hub
-        self._largest_apns = policy.apns_limit_bytes  # above, the device is to fetch it (policy `largeApns`)
+        # The device fetches a larger payload (policy `largeApns`).
+        self._apns_limit_bytes = policy.apns_limit_bytes
 
     def direct(self, message: Mapping[str, Any], context: Context, owner: str) -> tuple[str, list[Effect]]:
         """Send an explicit message to all installations of `owner`, an ACL subject.
@@ -110,7 +111,8 @@ class Delivery:
             if network not in built:
                 built[network] = payloads.encode(build(network))
             payload = built[network]
-            if network == "apns" and len(payload) > self._largest_apns and row["owner"].startswith("UserID:"):
+            too_large = network == "apns" and len(payload) > self._apns_limit_bytes
+            if too_large and row["owner"].startswith("UserID:"):
                 payload = self._kept(push.app_id, row["owner"], payload)
             seq = self._log(push, row, payload)
             if row["topic"] is not None:
@@ -142,7 +144,7 @@ class Delivery:
             payload.decode(),
         )
         if seq % 1000 == 0:
-            self._store.run("DELETE FROM deliveries WHERE seq <= ?", seq - LOG_KEPT)
+            self._store.run("DELETE FROM deliveries WHERE seq <= ?", seq - MAX_LOGGED_DELIVERIES)
         return seq
 
     async def _announce(self, seq: int) -> None:

@@ -55,13 +55,13 @@ def check(
     profile: Profile = "new",
     direct: bool = False,
     context: Context | None = None,
-    apns_limit: int | None = 2048,
+    apns_limit_bytes: int | None = 2048,
 ) -> dict[str, str]:
     """Return Kii's `invalidFields`, {field path: reason}, for a decoded JSON body: empty when Kii accepts it.
 
     `direct` picks the Direct Push page, on which `profile` has no bearing; else `profile` picks the newer or
     the older topic page. Sizes depend on the metadata fields, so they are checked when `context` is given;
-    `apns_limit` is APNs's in bytes, None for none.
+    `apns_limit_bytes` is APNs's, None for none.
     """
     if not isinstance(body, dict):
         return {"body": "must be a JSON object"}
@@ -74,7 +74,7 @@ def check(
             for field, reason in rule.test(body):
                 faults.setdefault(field, reason)
     if not faults and context is not None:
-        faults.update(_size_faults(body, page, context, apns_limit))
+        faults.update(_size_faults(body, page, context, apns_limit_bytes))
     return faults
 
 
@@ -184,12 +184,12 @@ RULES = (
 
 
 class Size(NamedTuple):
-    """A rule on the bytes of the payload that a network carries while it is enabled (`apns_limit` wins)."""
+    """The size limit of an enabled network's payload; for APNs `check` takes another limit."""
 
     name: str
     pages: tuple[Page, ...]
     network: Network
-    limit: int
+    limit_bytes: int
 
 
 SIZES = (
@@ -200,13 +200,15 @@ SIZES = (
 )
 
 
-def _size_faults(body: Message, page: Page, context: Context, apns_limit: int | None) -> Iterator[Fault]:
+def _size_faults(
+    body: Message, page: Page, context: Context, apns_limit_bytes: int | None
+) -> Iterator[Fault]:
     for rule in SIZES:
-        limit = apns_limit if rule.network == "apns" else rule.limit
-        if page in rule.pages and limit is not None and _enabled(body, rule.network):
+        limit_bytes = apns_limit_bytes if rule.network == "apns" else rule.limit_bytes
+        if page in rule.pages and limit_bytes is not None and _enabled(body, rule.network):
             size = len(encode(explicit(body, rule.network, context)))
-            if size > limit:
-                yield rule.network, f"payload is {size} bytes, at most {limit} are allowed"
+            if size > limit_bytes:
+                yield rule.network, f"payload is {size} bytes, at most {limit_bytes} are allowed"
 
 
 def _enabled(body: Message, network: Network) -> bool:

@@ -17,14 +17,14 @@ import aiomqtt
 from sandbox.mqtt.mosquitto import ADMIN, HOST, BrokerError, Mosquitto, Ports, Tls
 from sandbox.mqtt.websocket_bridge import WebSocketBridge
 
-_ORDERS = "$CONTROL/dynamic-security/v1"
-_ANSWER_SECONDS = 5
+_CONTROL_TOPIC = "$CONTROL/dynamic-security/v1"
+_RESPONSE_SECONDS = 5
 _GONE = "the MQTT broker is gone"
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a push may wait 40 ms for an ACK
 
 
 class Broker:
-    """A mosquitto child, its bridge to WebSocket, and one long-lived connection for orders and publishing.
+    """A mosquitto child, its bridge to WebSocket, and one long-lived connection for commands and publishing.
 
     Every method may raise BrokerError when the broker is gone.
     """
@@ -40,10 +40,10 @@ class Broker:
         self._bridge = WebSocketBridge(self.ports, tls)
         self._connection: aiomqtt.Client | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._orders = itertools.count(1)
-        self._unanswered: dict[str, asyncio.Future[list[dict[str, Any]]]] = {}
+        self._correlation_ids = itertools.count(1)
+        self._pending: dict[str, asyncio.Future[list[dict[str, Any]]]] = {}
         self._devices: dict[str, tuple[str, str]] = {}
-        self._one_change = asyncio.Lock()
+        self._change_lock = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the broker; return once devices can connect. Raises BrokerError if a part or port is missing.
@@ -57,12 +57,12 @@ class Broker:
             username=ADMIN,
             password=self._mosquitto.password,
             protocol=aiomqtt.ProtocolVersion.V311,
-            timeout=_ANSWER_SECONDS,
+            timeout=_RESPONSE_SECONDS,
             socket_options=[_NO_DELAY],
         )
         try:
             self._connection = await client.__aenter__()
-            await client.subscribe(f"{_ORDERS}/response")
+            await client.subscribe(f"{_CONTROL_TOPIC}/response")
             await self._bridge.start()
         except BrokerError:
             await self.stop()
@@ -70,7 +70,7 @@ class Broker:
         except aiomqtt.MqttError as error:
             await self.stop()
             raise BrokerError("the MQTT broker does not take the sandbox's own connection") from error
-        self._reader = asyncio.create_task(self._read_answers(client))
+        self._reader = asyncio.create_task(self._read_responses(client))
 
     async def stop(self) -> None:
         """Disconnect every device and end the broker."""
@@ -89,11 +89,11 @@ class Broker:
 
         Does nothing if that device is known as it is; otherwise what was known of `username` is replaced.
         """
-        async with self._one_change:
+        async with self._change_lock:
             if self._devices.get(username) == (password, topic):
                 return
             await self._remove(username)
-            await self._order(
+            await self._run_commands(
                 {
                     "command": "createRole",
                     "rolename": username,
@@ -114,7 +114,7 @@ class Broker:
 
     async def remove_device(self, username: str) -> None:
         """Take the credentials back and cut the device off. Does nothing if there is no such device."""
-        async with self._one_change:
+        async with self._change_lock:
             await self._remove(username)
 
     async def publish(self, topic: str, payload: bytes) -> None:
@@ -148,36 +148,36 @@ class Broker:
 
     async def _remove(self, username: str) -> None:
         if self._devices.pop(username, None) is not None:
-            await self._order(
+            await self._run_commands(
                 {"command": "deleteClient", "username": username},
                 {"command": "deleteRole", "rolename": username},
             )
 
-    async def _order(self, *commands: dict[str, Any]) -> None:
-        """Have dynamic security carry out `commands`; they are answered together."""
-        number = str(next(self._orders))
-        orders = [{**command, "correlationData": number} for command in commands]
-        answered = self._unanswered[number] = asyncio.get_running_loop().create_future()
+    async def _run_commands(self, *commands: dict[str, Any]) -> None:
+        """Have dynamic security run `commands`; it responds to them together."""
+        number = str(next(self._correlation_ids))
+        correlated = [{**command, "correlationData": number} for command in commands]
+        responded = self._pending[number] = asyncio.get_running_loop().create_future()
         try:
-            await self._client.publish(_ORDERS, json.dumps({"commands": orders}))
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                answers = await answered
+            await self._client.publish(_CONTROL_TOPIC, json.dumps({"commands": correlated}))
+            async with asyncio.timeout(_RESPONSE_SECONDS):
+                responses = await responded
         except (aiomqtt.MqttError, TimeoutError) as error:
             raise BrokerError(_GONE) from error
         finally:
-            del self._unanswered[number]
-        for answer in answers:
-            if "error" in answer:
-                raise BrokerError(f"the MQTT broker refused {answer['command']}: {answer['error']}")
+            del self._pending[number]
+        for response in responses:
+            if "error" in response:
+                raise BrokerError(f"the MQTT broker refused {response['command']}: {response['error']}")
 
-    async def _read_answers(self, client: aiomqtt.Client) -> None:
-        """Hand each answer to the order it belongs to, until the connection ends."""
+    async def _read_responses(self, client: aiomqtt.Client) -> None:
+        """Hand each response to the commands it belongs to, until the connection ends."""
         with contextlib.suppress(aiomqtt.MqttError):  # the connection has ended: below
             async for message in client.messages:
-                answers: list[dict[str, Any]] = json.loads(str(message.payload, "utf-8"))["responses"]
-                waiting = self._unanswered.get(answers[0]["correlationData"])
+                responses: list[dict[str, Any]] = json.loads(str(message.payload, "utf-8"))["responses"]
+                waiting = self._pending.get(responses[0]["correlationData"])
                 if waiting is not None and not waiting.done():
-                    waiting.set_result(answers)
-        for waiting in self._unanswered.values():
+                    waiting.set_result(responses)
+        for waiting in self._pending.values():
             if not waiting.done():
                 waiting.set_exception(BrokerError(_GONE))

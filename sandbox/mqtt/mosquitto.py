@@ -199,12 +199,12 @@ def _must_be_free(port: int) -> None:
 
 
 def _only_admin(password: str) -> dict[str, object]:
-    """Return a dynamic security state in which `ADMIN` gives orders and publishes, others nothing."""
+    """Return a dynamic security state in which `ADMIN` gives commands and publishes, others nothing."""
     salt, iterations = secrets.token_bytes(12), 101
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations)
-    orders = "$CONTROL/dynamic-security/#"
-    allowed = [("publishClientSend", "#"), ("publishClientSend", orders)]
-    allowed += [("publishClientReceive", orders), ("subscribePattern", orders)]
+    commands = "$CONTROL/dynamic-security/#"
+    allowed = [("publishClientSend", "#"), ("publishClientSend", commands)]
+    allowed += [("publishClientReceive", commands), ("subscribePattern", commands)]
     kinds = ("publishClientSend", "publishClientReceive", "subscribe")
     return {
         "defaultACLAccess": dict.fromkeys(kinds, False) | {"unsubscribe": True},

@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.kii import errors
 from sandbox.kii.principal import Principal
 from sandbox.settings.clock import Clock
-from sandbox.settings.policy import NON_EXPIRING, Policy
+from sandbox.settings.policy import NON_EXPIRING_SECONDS, Policy
 from sandbox.store import Store
 
 
@@ -67,4 +67,4 @@ class Tokens:
     def _expires_in(self, expires_ms: int | None) -> int:
         if expires_ms is None:
             return self._policy.non_expiring_expires_in
-        return min((expires_ms - self._clock.now_ms()) // 1000, NON_EXPIRING)
+        return min((expires_ms - self._clock.now_ms()) // 1000, NON_EXPIRING_SECONDS)

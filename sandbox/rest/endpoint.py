@@ -14,7 +14,7 @@ from sandbox.kii import errors
 from sandbox.rest.call import Call, Handler, execute
 from sandbox.rest.response import respond
 
-MAX_BODY = 1_048_576  # bytes: above anything Kii takes
+MAX_BODY_BYTES = 1_048_576  # above anything Kii takes
 
 
 class _SegmentConvertor(Convertor[str]):
@@ -88,7 +88,7 @@ def route(path: str, **handlers: Handler) -> Route:
 
 
 async def _body(receive: Receive) -> bytes:
-    """Return the request's body. Raises INVALID_INPUT_DATA over MAX_BODY, ClientDisconnect on half a body."""
+    """Return the request's body. Raises INVALID_INPUT_DATA over the limit, ClientDisconnect at half of it."""
     parts, size, more = [], 0, True
     while more:
         message = await receive()
@@ -96,7 +96,7 @@ async def _body(receive: Receive) -> bytes:
             raise ClientDisconnect
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MAX_BODY:
-            raise errors.invalid_input({"body": f"must have at most {MAX_BODY} bytes"})
+        if size > MAX_BODY_BYTES:
+            raise errors.invalid_input({"body": f"must have at most {MAX_BODY_BYTES} bytes"})
         more = message.get("more_body", False)
     return b"".join(parts)

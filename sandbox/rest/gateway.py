@@ -14,8 +14,8 @@ from sandbox.rest.response import Response, encode_headers, respond
 from sandbox.runtime import Sandbox
 from sandbox.settings.faults import Rule
 
-OVERRIDES = ("PUT", "PATCH", "DELETE")  # what a POST can say it is, by `X-HTTP-Method-Override`
-DROP = "sandbox.drop"  # the ASGI extension by which the server offers to cut a connection
+OVERRIDE_METHODS = ("PUT", "PATCH", "DELETE")  # what a POST can say it is, by `X-HTTP-Method-Override`
+DROP_EXTENSION = "sandbox.drop"  # the ASGI extension by which the server offers to cut a connection
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Gateway:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         method = scope["method"]
         override = headers.get("x-http-method-override", "").upper()
-        if method == "POST" and override in OVERRIDES:
+        if method == "POST" and override in OVERRIDE_METHODS:
             method = override
         entry = self._sandbox.requests.add(self._sandbox.clock.now_ms(), method, scope["path"])
 
@@ -137,6 +137,6 @@ async def _preflight(scope: Scope, send: Send) -> None:
 
 async def _drop(scope: Scope, receive: Receive) -> None:
     """Cut the connection; return once the server has noticed, so that it adds no answer of its own."""
-    scope["extensions"][DROP]["cut"]()
+    scope["extensions"][DROP_EXTENSION]["cut"]()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -59,7 +59,7 @@ def _checked(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
         profile=policy.message_rules,
         direct=direct,
         context=context,
-        apns_limit=policy.apns_limit_bytes if policy.large_apns == "reject" else None,
+        apns_limit_bytes=policy.apns_limit_bytes if policy.large_apns == "reject" else None,
     )
     if invalid:
         raise errors.invalid_input(invalid)

@@ -14,7 +14,7 @@ from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
 
-LARGEST_TIME = 2**53  # milliseconds; beyond it, JSON numbers are not exact everywhere
+MAX_EXPIRES_AT_MS = 2**53  # beyond it, JSON numbers are not exact everywhere
 
 
 def token(call: Call) -> Response:
@@ -137,7 +137,7 @@ def _expires(call: Call, fields: dict[str, Any]) -> int | None:
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_TIME:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_EXPIRES_AT_MS:
         raise errors.invalid_input({"expiresAt": "must be a Unix time in milliseconds"})
     if value <= call.sandbox.clock.now_ms():
         raise errors.invalid_input({"expiresAt": "must be in the future"})

@@ -16,7 +16,7 @@ from sandbox.routes.bucket_events import object_changed
 from sandbox.routes.buckets import Bucket, existing_bucket, made_bucket
 
 OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
-LONGEST = 65_534  # characters of an object's JSON
+MAX_OBJECT_CHARS = 65_534  # of an object's JSON
 
 
 class Found(NamedTuple):
@@ -155,8 +155,8 @@ def _write(call: Call, found: Found, data: dict[str, Any]) -> Response:
 def _fields(call: Call) -> dict[str, Any]:
     """Return the body without the `_` fields, which are the server's."""
     body = call.json_object()
-    if len(call.raw_body.decode()) > LONGEST:
-        raise errors.invalid_input({"body": f"must have at most {LONGEST} characters"})
+    if len(call.raw_body.decode()) > MAX_OBJECT_CHARS:
+        raise errors.invalid_input({"body": f"must have at most {MAX_OBJECT_CHARS} characters"})
     return {name: value for name, value in body.items() if not name.startswith("_")}
 
 

@@ -16,8 +16,8 @@ from sandbox.rest.response import Response
 
 ADDRESS_FIELDS = ("loginName", "emailAddress", "phoneNumber")
 TEXT_FIELDS = (*ADDRESS_FIELDS, "displayName", "country", "locale")
-LARGEST = 63 * 1024  # bytes of a user's own fields
-LONGEST = 200  # characters of an address
+MAX_USER_BYTES = 63 * 1024
+MAX_ADDRESS_CHARS = 200
 
 
 def register(call: Call) -> Response:
@@ -73,8 +73,8 @@ def get(call: Call) -> Response:
 def _invalid(body: dict[str, Any]) -> dict[str, str]:
     invalid = {name: "must be a string" for name in TEXT_FIELDS if not isinstance(body.get(name, ""), str)}
     for name in ADDRESS_FIELDS:
-        if name not in invalid and name in body and not 0 < len(body[name]) <= LONGEST:
-            invalid[name] = f"must have 1 to {LONGEST} characters"
+        if name not in invalid and name in body and not 0 < len(body[name]) <= MAX_ADDRESS_CHARS:
+            invalid[name] = f"must have 1 to {MAX_ADDRESS_CHARS} characters"
     if not any(name in body for name in ADDRESS_FIELDS):
         invalid["loginName"] = "one of loginName, emailAddress and phoneNumber must be given"
     if not isinstance(body.get("password"), str) or not body["password"]:
@@ -82,8 +82,8 @@ def _invalid(body: dict[str, Any]) -> dict[str, str]:
     for name in body:
         if name.startswith("_"):
             invalid[name] = "a field of one's own must not start with _"
-    if len(msgspec.json.encode(body)) > LARGEST:
-        invalid["body"] = f"must have at most {LARGEST} bytes"
+    if len(msgspec.json.encode(body)) > MAX_USER_BYTES:
+        invalid["body"] = f"must have at most {MAX_USER_BYTES} bytes"
     return invalid
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-NON_EXPIRING: Final = 2_147_483_647
+NON_EXPIRING_SECONDS: Final = 2_147_483_647
 
 Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
@@ -30,7 +30,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     mqtt_endpoint_delay_ms: Count = 0
     mqtt_endpoint_ttl_seconds: Positive = 2_592_000
     refresh_tokens: bool = True
-    non_expiring_expires_in: Literal[2147483647, 9223372036854775] = NON_EXPIRING
+    non_expiring_expires_in: Literal[2147483647, 9223372036854775] = NON_EXPIRING_SECONDS
     max_login_attempts: Count = 0
     login_lock_period_seconds: Positive = 300
     apns_limit_bytes: Literal[2048, 4096] = 2048
