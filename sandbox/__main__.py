@@ -18,7 +18,7 @@ from sandbox.people import seed
 from sandbox.runtime import Sandbox
 from sandbox.server import serve
 from sandbox.settings import policy
-from sandbox.settings.faults import Rule
+from sandbox.settings.faults import FaultRule
 from sandbox.store import StateError, Store
 
 
@@ -131,7 +131,7 @@ def _epilog() -> str:
             *lines,
             *_explained("the seed file:", seed.__doc__),
             *_explained("control calls, below /_sandbox:", calls.__doc__),
-            *_explained("a rule of /_sandbox/faults:", inspect.getdoc(Rule)),
+            *_explained("a rule of /_sandbox/faults:", inspect.getdoc(FaultRule)),
         ]
     )
 

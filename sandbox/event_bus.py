@@ -7,7 +7,7 @@ from typing import Any
 MAX_QUEUED_EVENTS = 10_000
 
 
-class Hub:
+class EventBus:
     """Hands each event to every listener; one that lags `MAX_QUEUED_EVENTS` events behind is sent away."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Hub:
                 queue.put_nowait(None)
 
     async def listen(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        """Yield (name, event) from now on, until the hub closes or the listener lags too far."""
+        """Yield (name, event) from now on, until the bus closes or the listener lags too far."""
         queue: asyncio.Queue[tuple[str, dict[str, Any]] | None] = asyncio.Queue()
         self._listeners.add(queue)
         try:

@@ -1,6 +1,6 @@
 """The sandbox's parts, and the acts that concern all of them: start, stop, back to the seed."""
 
-from sandbox.event_bus import Hub
+from sandbox.event_bus import EventBus
 from sandbox.messages.delivery import Delivery
 from sandbox.mqtt.broker import Broker
 from sandbox.mqtt.devices import Devices
@@ -21,12 +21,12 @@ class Sandbox:
         self.broker = broker
         self.policy = policy
         self.clock = Clock()
-        self.hub = Hub()
+        self.event_bus = EventBus()
         self.faults = Faults()
         self.requests = RequestLog()
         self.tokens = Tokens(store, self.clock, policy)
         self.devices = Devices(store, broker, self.clock, policy)
-        self.delivery = Delivery(store, broker, self.devices, self.hub, policy)
+        self.delivery = Delivery(store, broker, self.devices, self.event_bus, policy)
         self.bundle_url: str | None = None
         self.ready = False
         self._seed = seed
@@ -46,14 +46,14 @@ class Sandbox:
     async def stop(self) -> None:
         """End the broker and close the store."""
         self.ready = False
-        self.hub.close()
+        self.event_bus.close()
         await self.broker.stop()
         self.store.close()
 
     def _tell_presence(self, topic: str) -> None:
         row = self.store.one("SELECT installation_id FROM endpoints WHERE topic = ?", topic)
         if row is not None:
-            self.hub.publish("device", {"installationID": row["installation_id"]})
+            self.event_bus.publish("device", {"installationID": row["installation_id"]})
 
     def move_clock(self, offset_ms: int) -> None:
         """Set the clock ahead of the machine's, here and for the next start."""
@@ -72,4 +72,4 @@ class Sandbox:
         self.requests.entries.clear()
         for username in dropped:
             await self.devices.drop(username)
-        self.hub.publish("reset", {})
+        self.event_bus.publish("reset", {})

@@ -63,7 +63,7 @@ async def serve(sandbox: Sandbox, listener: socket.socket, on_ready: Callable[[]
 
     def stop() -> None:
         server.should_exit = True
-        sandbox.hub.close()  # else the server waits for the console to hang up
+        sandbox.event_bus.close()  # else the server waits for the console to hang up
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop)

@@ -30,11 +30,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from sandbox.control import forwarding
-from sandbox.control.local_only import LocalOnly
+from sandbox.control.local_only import LocalOnlyMiddleware
 from sandbox.kii.installation import installation_fields
-from sandbox.messages.delivery import entry
+from sandbox.messages.delivery import log_entry
 from sandbox.runtime import Sandbox
-from sandbox.settings.faults import Rule
+from sandbox.settings.faults import FaultRule
 
 CONSOLE = Path(__file__).parents[1] / "console"
 
@@ -63,7 +63,7 @@ class BundleUrl(msgspec.Struct, forbid_unknown_fields=True):
 
 def application(sandbox: Sandbox) -> ASGIApp:
     """Return the ASGI application for everything but the REST API."""
-    calls = _Calls(sandbox)
+    calls = _ControlCalls(sandbox)
     routes = [
         Route("/", _page),
         Mount("/_console", StaticFiles(directory=CONSOLE, check_dir=False)),
@@ -87,7 +87,7 @@ def application(sandbox: Sandbox) -> ASGIApp:
         msgspec.MsgspecError: _bad_body,
         UnicodeError: _bad_body,
     }
-    return LocalOnly(Starlette(routes=routes, exception_handlers=handlers))
+    return LocalOnlyMiddleware(Starlette(routes=routes, exception_handlers=handlers))
 
 
 def _json(body: object, status: int = 200) -> Response:
@@ -113,7 +113,7 @@ async def _bundle_error(_request: Request, error: Exception) -> Response:
     return _json({"error": str(error)}, status)
 
 
-class _Calls:
+class _ControlCalls:
     """One method for each control call."""
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -146,7 +146,9 @@ class _Calls:
                 values.append(form.format(query[name]))
         values.append(_number(request, "last", -1))  # SQLite: a negative limit is none
         sql = f"SELECT * FROM deliveries WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"  # noqa: S608 (our columns)
-        return _json({"deliveries": [entry(row) for row in reversed(self._sandbox.store.all(sql, *values))]})
+        return _json(
+            {"deliveries": [log_entry(row) for row in reversed(self._sandbox.store.all(sql, *values))]}
+        )
 
     async def requests(self, request: Request) -> Response:
         """Return the requests that reached the REST API; status is null for one that got no answer."""
@@ -173,7 +175,7 @@ class _Calls:
 
         async def stream() -> AsyncIterator[bytes]:
             yield b": listening\n\n"
-            async for name, event in self._sandbox.hub.listen():
+            async for name, event in self._sandbox.event_bus.listen():
                 yield f"event: {name}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n"
 
         return StreamingResponse(stream(), media_type="text/event-stream")
@@ -184,7 +186,7 @@ class _Calls:
 
     async def put_faults(self, request: Request) -> Response:
         """Put a list of rules in force in place of all others."""
-        self._sandbox.faults.set(msgspec.json.decode(await request.body(), type=list[Rule]))
+        self._sandbox.faults.set(msgspec.json.decode(await request.body(), type=list[FaultRule]))
         return Response(status_code=204)
 
     async def get_clock(self, _request: Request) -> Response:
@@ -221,7 +223,7 @@ class _Calls:
 
     async def send(self, request: Request) -> Response:
         """Forward a request, signed, to the bundle's HTTPS door; answer what it answers."""
-        wanted = msgspec.json.decode(await request.body(), type=forwarding.Forward)
+        wanted = msgspec.json.decode(await request.body(), type=forwarding.ForwardRequest)
         status, body = await forwarding.forward(self._sandbox.bundle_url, wanted)
         return Response(body, status, media_type="application/json")
 

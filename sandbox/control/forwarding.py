@@ -13,7 +13,7 @@ import msgspec
 TIMEOUT_SECONDS = 35  # a little more than API Gateway gives a function
 
 
-class Forward(msgspec.Struct, forbid_unknown_fields=True):
+class ForwardRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Body of `POST /_sandbox/send`: a path below the door's base URL, and what to send there."""
 
     path: str
@@ -29,23 +29,23 @@ class BundleError(Exception):
         self.status = status
 
 
-async def forward(base_url: str | None, wanted: Forward) -> tuple[int, bytes]:
+async def forward(base_url: str | None, request: ForwardRequest) -> tuple[int, bytes]:
     """Send the request; return the door's status and body. Raises BundleError."""
     import httpx
 
     if base_url is None:
         raise BundleError(409, "the sandbox does not know the bundle's URL: start it with --bundle-url")
     base = httpx.URL(base_url)
-    if not wanted.path.startswith("/"):
+    if not request.path.startswith("/"):
         raise BundleError(400, "path must start with /")
-    url = httpx.URL(base_url + wanted.path)
+    url = httpx.URL(base_url + request.path)
     if (url.scheme, url.netloc) != (base.scheme, base.netloc) or not url.path.startswith(base.path):
         raise BundleError(400, "path must stay below the bundle's base URL")
-    content = bytes(wanted.body)
-    headers = _signed(wanted.method, str(url), content)
+    content = bytes(request.body)
+    headers = _signed(request.method, str(url), content)
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-            answer = await client.request(wanted.method, url, content=content, headers=headers)
+            answer = await client.request(request.method, url, content=content, headers=headers)
     except httpx.HTTPError as error:
         raise BundleError(502, f"the bundle did not answer: {type(error).__name__}") from error
     return answer.status_code, answer.content

@@ -19,7 +19,7 @@ _HEADERS = (
 )
 
 
-class LocalOnly:
+class LocalOnlyMiddleware:
     """Refuses other machines and other sites' pages; adds the headers that our own pages need.
 
     The `Host` check keeps out sites that have their own name point at this machine.

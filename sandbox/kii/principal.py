@@ -6,14 +6,14 @@ from typing import Literal
 ANY_AUTHENTICATED = "UserID:ANY_AUTHENTICATED_USER"
 ANONYMOUS = "UserID:ANONYMOUS_USER"
 
-Kind = Literal["admin", "user", "thing", "anonymous"]
+PrincipalKind = Literal["admin", "user", "thing", "anonymous"]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """An authenticated caller. `id` is the userID, thingID or administrator ID; None when anonymous."""
 
-    kind: Kind
+    kind: PrincipalKind
     app_id: str
     id: str | None = None
 

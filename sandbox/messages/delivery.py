@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox.event_bus import Hub
+from sandbox.event_bus import EventBus
 from sandbox.kii.installation import owner_fields
 from sandbox.messages import payloads
 from sandbox.messages.payloads import BucketEvent, Context, Network
@@ -56,11 +56,13 @@ class _Push:
 class Delivery:
     """Sends to devices: for real over MQTT, into the log for every network."""
 
-    def __init__(self, store: Store, broker: Broker, devices: Devices, hub: Hub, policy: Policy) -> None:
+    def __init__(
+        self, store: Store, broker: Broker, devices: Devices, event_bus: EventBus, policy: Policy
+    ) -> None:
         self._store = store
         self._broker = broker
         self._devices = devices
-        self._hub = hub
+        self._event_bus = event_bus
         # The device fetches a larger payload (policy `largeApns`).
         self._apns_limit_bytes = policy.apns_limit_bytes
 
@@ -117,7 +119,7 @@ class Delivery:
             seq = self._log(push, row, payload)
             if row["topic"] is not None:
                 effects.append(partial(self._broker.publish, row["topic"], payload))
-            if self._hub:
+            if self._event_bus:
                 effects.append(partial(self._announce, seq))
         return effects
 
@@ -150,10 +152,10 @@ class Delivery:
     async def _announce(self, seq: int) -> None:
         row = self._store.one("SELECT * FROM deliveries WHERE seq = ?", seq)
         if row is not None:
-            self._hub.publish("delivery", entry(row))
+            self._event_bus.publish("delivery", log_entry(row))
 
 
-def entry(row: sqlite3.Row) -> dict[str, Any]:
+def log_entry(row: sqlite3.Row) -> dict[str, Any]:
     """Return a row of the log as `/_sandbox/deliveries` shows it; `at` is in Unix milliseconds."""
     return {
         "seq": row["seq"],

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from sandbox.messages.payloads import NETWORKS
 
 Message = Mapping[str, Any]
-Fault = tuple[str, str]
-Checker = Callable[[str, object], Iterator[Fault]]
+Violation = tuple[str, str]
+Checker = Callable[[str, object], Iterator[Violation]]
 
 
 def _typed(accepts: Callable[[object], bool], wanted: str) -> Checker:
-    def checker(path: str, value: object) -> Iterator[Fault]:
+    def checker(path: str, value: object) -> Iterator[Violation]:
         if not accepts(value):
             yield path, f"must be {wanted}"
 
@@ -27,7 +27,7 @@ def _is_integer(value: object) -> bool:
 
 
 def _each(accepts: Callable[[object], bool], wanted: str) -> Checker:
-    def checker(path: str, value: object) -> Iterator[Fault]:
+    def checker(path: str, value: object) -> Iterator[Violation]:
         if not isinstance(value, dict):
             yield path, "must be a JSON object"
             return
@@ -123,15 +123,15 @@ def _tree() -> dict[str, _Field]:
 _TREE = _tree()
 
 
-def type_faults(body: Message) -> Iterator[Fault]:
+def type_violations(body: Message) -> Iterator[Violation]:
     """Yield the fields of a decoded JSON object that are of the wrong type."""
-    yield from _faults_within("", body, _TREE)
+    yield from _violations_within("", body, _TREE)
 
 
-def _faults_within(prefix: str, values: Message, fields: dict[str, _Field]) -> Iterator[Fault]:
+def _violations_within(prefix: str, values: Message, fields: dict[str, _Field]) -> Iterator[Violation]:
     for name, value in values.items():
         field = fields.get(name)
         if field is not None:
             yield from field.checker(prefix + name, value)
             if field.inner and isinstance(value, dict):
-                yield from _faults_within(f"{prefix}{name}.", value, field.inner)
+                yield from _violations_within(f"{prefix}{name}.", value, field.inner)

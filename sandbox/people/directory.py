@@ -21,7 +21,7 @@ VENDOR_THING_ID = "VENDOR_THING_ID:"
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class KiiApp:
     """A Kii app: its IDs and the client credentials of its admin."""
 
     app_id: str
@@ -30,18 +30,18 @@ class App:
     client_secret: str
 
 
-def app(store: Store, app_id: str) -> App:
+def app(store: Store, app_id: str) -> KiiApp:
     """Return the app. Raises APP_NOT_FOUND."""
     row = store.one("SELECT * FROM apps WHERE app_id = ?", app_id)
     if row is None:
         raise errors.app_not_found(app_id)
-    return App(*row)
+    return KiiApp(*row)
 
 
-def app_of_client(store: Store, client_id: str) -> App | None:
+def app_of_client(store: Store, client_id: str) -> KiiApp | None:
     """Return the app that has this client ID, or whose appID it is."""
     row = store.one("SELECT * FROM apps WHERE client_id = ?1 OR app_id = ?1", client_id)
-    return App(*row) if row else None
+    return KiiApp(*row) if row else None
 
 
 def user(store: Store, app_id: str, identifier: str) -> sqlite3.Row:

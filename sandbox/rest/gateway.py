@@ -12,7 +12,7 @@ from sandbox.kii import errors
 from sandbox.kii.errors import KiiError
 from sandbox.rest.response import Response, encode_headers, respond
 from sandbox.runtime import Sandbox
-from sandbox.settings.faults import Rule
+from sandbox.settings.faults import FaultRule
 
 OVERRIDE_METHODS = ("PUT", "PATCH", "DELETE")  # what a POST can say it is, by `X-HTTP-Method-Override`
 DROP_EXTENSION = "sandbox.drop"  # the ASGI extension by which the server offers to cut a connection
@@ -42,7 +42,7 @@ class Gateway:
             await send(message)
 
         # A preflight is the browser's own: a fault is for the request that it is about.
-        rule = None if method == "OPTIONS" else self._sandbox.faults.strike(method, scope["path"])
+        rule = None if method == "OPTIONS" else self._sandbox.faults.take_rule(method, scope["path"])
         scope = {
             **scope,
             "method": method,
@@ -53,7 +53,7 @@ class Gateway:
         if rule is None:
             await self._answer(scope, receive, recording)
         else:
-            await self._faulty(rule, scope, receive, recording)
+            await self._apply_fault(rule, scope, receive, recording)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
@@ -70,7 +70,7 @@ class Gateway:
             failure = errors.simple(500, "UNDEFINED_ERROR", "The sandbox failed; its log says how")
             await respond(scope, send, Response(500, failure.body, failure.type_name))
 
-    async def _faulty(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply_fault(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
         acts_first = rule.after or rule.drop == "after"
         if not acts_first:
             await asyncio.sleep(rule.delay_ms / 1000)
@@ -103,7 +103,7 @@ async def _unknown_path(scope: Scope, _receive: Receive, _send: Send) -> None:
     raise errors.simple(404, "RESOURCE_NOT_FOUND", f"There is no resource at {scope['path']}")
 
 
-async def _respond_fault(rule: Rule, send: Send) -> None:
+async def _respond_fault(rule: FaultRule, send: Send) -> None:
     status = rule.status or 500
     headers = dict(rule.headers)
     if isinstance(rule.body, str):

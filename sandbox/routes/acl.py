@@ -17,7 +17,7 @@ from sandbox.routes.topics import found_topic
 SUBJECT = re.compile(r"(UserID|GroupID|ThingID):(.+)", re.DOTALL)
 
 
-class Target(NamedTuple):
+class AclTarget(NamedTuple):
     """Whose ACL it is: the `resource` in the store, its verbs, and its creator's subject if that counts."""
 
     resource: str
@@ -25,30 +25,30 @@ class Target(NamedTuple):
     creator: str | None = None
 
 
-def _scope(call: Call) -> Target:
-    return Target(call.scope.key, access.SCOPE_VERBS)
+def _scope(call: Call) -> AclTarget:
+    return AclTarget(call.scope.key, access.SCOPE_VERBS)
 
 
-def _topic(call: Call) -> Target:
+def _topic(call: Call) -> AclTarget:
     topic = found_topic(call)
-    return Target(topic.resource, access.TOPIC_VERBS, topic.creator)
+    return AclTarget(topic.resource, access.TOPIC_VERBS, topic.creator)
 
 
-def _bucket(call: Call) -> Target:
+def _bucket(call: Call) -> AclTarget:
     # Kii makes a bucket that is only now given an entry.
     bucket = made_bucket(call) if call.method == "PUT" else existing_bucket(call)
-    return Target(bucket.resource, access.BUCKET_VERBS, bucket.creator)
+    return AclTarget(bucket.resource, access.BUCKET_VERBS, bucket.creator)
 
 
-def _object(call: Call) -> Target:
+def _object(call: Call) -> AclTarget:
     found = found_object(call)
-    return Target(found.resource, access.OBJECT_VERBS, found.row["owner"])
+    return AclTarget(found.resource, access.OBJECT_VERBS, found.row["owner"])
 
 
 _FINDERS = (("objectID", _object), ("bucketID", _bucket), ("topicID", _topic))
 
 
-def _target(call: Call) -> Target:
+def _target(call: Call) -> AclTarget:
     """Return the path's target, for those who may see and change its ACL."""
     find = next((find for name, find in _FINDERS if name in call.params), _scope)
     target = find(call)

@@ -113,7 +113,7 @@ def _insert(call: Call, device_type: str, registration_id: str, owner: str, *, d
 
 
 def _creation_response(call: Call, installation_id: str, registration_id: str) -> Response:
-    call.sandbox.hub.publish("device", {"installationID": installation_id})
+    call.sandbox.event_bus.publish("device", {"installationID": installation_id})
     return Response(
         201,
         {"installationID": installation_id, REGISTRATION_ID: registration_id},
@@ -167,7 +167,7 @@ def delete(call: Call) -> Response:
     if endpoint is not None:
         username = endpoint["username"]
         call.effects.append(lambda: call.sandbox.devices.drop(username))
-    call.sandbox.hub.publish("device", {"installationID": installation_id})
+    call.sandbox.event_bus.publish("device", {"installationID": installation_id})
     return Response(call.sandbox.policy.installation_delete_status)
 
 

@@ -7,7 +7,7 @@ from sandbox.kii import errors
 from sandbox.kii.errors import KiiError, OAuthError
 from sandbox.kii.principal import Principal
 from sandbox.people import directory
-from sandbox.people.directory import VENDOR_THING_ID, App
+from sandbox.people.directory import VENDOR_THING_ID, KiiApp
 from sandbox.people.passwords import password_matches
 from sandbox.people.seed import stable_id
 from sandbox.rest.call import Call
@@ -37,7 +37,7 @@ def _fields(call: Call) -> dict[str, Any]:
     return call.json_object()
 
 
-def _app(call: Call, fields: dict[str, Any]) -> App:
+def _app(call: Call, fields: dict[str, Any]) -> KiiApp:
     """Return the app that the path, the headers or the client ID name."""
     app_id = call.params.get("appID") or call.identified_app()
     if app_id is not None:
@@ -49,7 +49,7 @@ def _app(call: Call, fields: dict[str, Any]) -> App:
     return app
 
 
-def _grant(call: Call, app: App, fields: dict[str, Any]) -> dict[str, Any]:
+def _grant(call: Call, app: KiiApp, fields: dict[str, Any]) -> dict[str, Any]:
     expires = _expires(call, fields)
     # The app's own endpoint wants it said (2.1).
     match fields.get("grant_type") or (None if "appID" in call.params else _inferred(fields)):
@@ -80,7 +80,7 @@ def _inferred(fields: dict[str, Any]) -> str | None:
     return None
 
 
-def _client(app: App, fields: dict[str, Any]) -> Principal:
+def _client(app: KiiApp, fields: dict[str, Any]) -> Principal:
     client_id, secret = _text(fields, "client_id"), _text(fields, "client_secret")
     if client_id == app.app_id:  # the app's key is no longer checked (1.2)
         return Principal("anonymous", app.app_id)
@@ -89,7 +89,7 @@ def _client(app: App, fields: dict[str, Any]) -> Principal:
     return Principal("admin", app.app_id, stable_id("admin", app.app_id))
 
 
-def _login(call: Call, app: App, fields: dict[str, Any]) -> Principal:
+def _login(call: Call, app: KiiApp, fields: dict[str, Any]) -> Principal:
     username, password = _text(fields, "username"), _text(fields, "password")
     policy, now = call.sandbox.policy, call.sandbox.clock.now_ms()
     row = call.store.one("SELECT * FROM logins WHERE app_id = ? AND username = ?", app.app_id, username)

@@ -19,7 +19,7 @@ OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
 MAX_OBJECT_CHARS = 65_534  # of an object's JSON
 
 
-class Found(NamedTuple):
+class StoredObject(NamedTuple):
     """An object that exists, its bucket, and its `resource` in the store."""
 
     bucket: Bucket
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     resource: str
 
 
-def found_object(call: Call) -> Found:
+def found_object(call: Call) -> StoredObject:
     """Return the object that the path names. Raises BUCKET_NOT_FOUND, OBJECT_NOT_FOUND."""
     bucket, object_id = existing_bucket(call), call.params["objectID"]
     row = _row(call, bucket, object_id)
@@ -40,16 +40,16 @@ def found_object(call: Call) -> Found:
             bucketID=bucket.id,
             objectScope=errors.object_scope(call.scope),
         )
-    return Found(bucket, row, f"{bucket.resource}/objects/{object_id}")
+    return StoredObject(bucket, row, f"{bucket.resource}/objects/{object_id}")
 
 
-def demand_readable(call: Call, found: Found) -> None:
+def demand_readable(call: Call, stored: StoredObject) -> None:
     """Raise UNAUTHORIZED unless the caller may read the object, or all objects of its bucket."""
     access.demand_any(
         call.store,
         call.principal,
-        ("READ_EXISTING_OBJECT", found.resource),
-        ("READ_OBJECTS_IN_BUCKET", found.bucket.resource),
+        ("READ_EXISTING_OBJECT", stored.resource),
+        ("READ_OBJECTS_IN_BUCKET", stored.bucket.resource),
     )
 
 
@@ -72,21 +72,21 @@ def replace(call: Call) -> Response:
     if call.headers.get("if-none-match", "").strip() == "*":
         message = f"The object {object_id} already exists"
         raise errors.simple(409, "OBJECT_ALREADY_EXISTS", message, objectID=object_id, bucketID=bucket.id)
-    found = Found(bucket, row, f"{bucket.resource}/objects/{object_id}")
-    return _write(call, found, _fields(call))
+    stored = StoredObject(bucket, row, f"{bucket.resource}/objects/{object_id}")
+    return _write(call, stored, _fields(call))
 
 
 def update(call: Call) -> Response:
     """Merge the given fields into an object."""
-    found = found_object(call)
-    return _write(call, found, {**msgspec.json.decode(found.row["data"]), **_fields(call)})
+    stored = found_object(call)
+    return _write(call, stored, {**msgspec.json.decode(stored.row["data"]), **_fields(call)})
 
 
 def get(call: Call) -> Response:
     """Return an object with its `_` fields."""
-    found = found_object(call)
-    demand_readable(call, found)
-    row = found.row
+    stored = found_object(call)
+    demand_readable(call, stored)
+    row = stored.row
     own = {
         "_id": row["object_id"],
         "_created": row["created"],
@@ -100,13 +100,13 @@ def get(call: Call) -> Response:
 
 def delete(call: Call) -> Response:
     """Delete an object and its ACL."""
-    found = found_object(call)
-    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
-    _demand_version(call, found.row)
+    stored = found_object(call)
+    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", stored.resource)
+    _demand_version(call, stored.row)
     sql = "DELETE FROM objects WHERE bucket = ? AND object_id = ?"
-    call.store.run(sql, found.bucket.resource, found.row["object_id"])
-    call.store.run("DELETE FROM bodies WHERE object = ?", found.resource)
-    call.store.forget_below("acl", "resource", found.resource)
+    call.store.run(sql, stored.bucket.resource, stored.row["object_id"])
+    call.store.run("DELETE FROM bodies WHERE object = ?", stored.resource)
+    call.store.forget_below("acl", "resource", stored.resource)
     object_changed(call, "DATA_OBJECT_DELETED")
     return Response(204)
 
@@ -135,20 +135,20 @@ def _create(call: Call, bucket: Bucket, object_id: str) -> Response:
     return Response(201, body, "ObjectCreationResponse", {"Location": location, **_etag(1)})
 
 
-def _write(call: Call, found: Found, data: dict[str, Any]) -> Response:
-    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", found.resource)
-    _demand_version(call, found.row)
-    version, now = found.row["version"] + 1, call.sandbox.clock.now_ms()
+def _write(call: Call, stored: StoredObject, data: dict[str, Any]) -> Response:
+    access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", stored.resource)
+    _demand_version(call, stored.row)
+    version, now = stored.row["version"] + 1, call.sandbox.clock.now_ms()
     call.store.run(
         "UPDATE objects SET data = ?, modified = ?, version = ? WHERE bucket = ? AND object_id = ?",
         msgspec.json.encode(data).decode(),
         now,
         version,
-        found.bucket.resource,
-        found.row["object_id"],
+        stored.bucket.resource,
+        stored.row["object_id"],
     )
     object_changed(call, "DATA_OBJECT_UPDATED", modified_ms=now)
-    body = {"objectID": found.row["object_id"], "createdAt": found.row["created"], "modifiedAt": now}
+    body = {"objectID": stored.row["object_id"], "createdAt": stored.row["created"], "modifiedAt": now}
     return Response(200, body, "ObjectUpdateResponse", _etag(version))
 
 

@@ -10,24 +10,24 @@ from sandbox.rest.response import Response
 from sandbox.routes.buckets import found_bucket, made_bucket
 from sandbox.routes.topics import found_topic
 
-Kind = Literal["users", "things"]
+SubscriberKind = Literal["users", "things"]
 
 
-class Target(NamedTuple):
+class SubscriptionTarget(NamedTuple):
     """What one subscribes to: its ID and its `resource` in the store."""
 
     id: str
     resource: str
 
 
-def _topic(call: Call, subscriber: str | None) -> Target:
+def _topic(call: Call, subscriber: str | None) -> SubscriptionTarget:
     topic = found_topic(call)
     if subscriber is not None:
         access.demand(call.store, call.principal, "SUBSCRIBE_TO_TOPIC", topic.resource)
-    return Target(topic.id, topic.resource)
+    return SubscriptionTarget(topic.id, topic.resource)
 
 
-def _bucket(call: Call, subscriber: str | None) -> Target:
+def _bucket(call: Call, subscriber: str | None) -> SubscriptionTarget:
     if call.params["filterID"] != "all":
         raise errors.simple(404, "FILTER_NOT_FOUND", "The filter was not found")
     makes = subscriber is not None and call.sandbox.policy.bucket_auto_create
@@ -36,10 +36,10 @@ def _bucket(call: Call, subscriber: str | None) -> Target:
         raise errors.simple(404, "FILTER_NOT_FOUND", "The bucket of the filter was not found")
     if subscriber is not None:
         access.demand(call.store, call.principal, "QUERY_OBJECTS_IN_BUCKET", bucket.resource)
-    return Target(bucket.id, bucket.resource)
+    return SubscriptionTarget(bucket.id, bucket.resource)
 
 
-def _target(call: Call, subscriber: str | None = None) -> Target:
+def _target(call: Call, subscriber: str | None = None) -> SubscriptionTarget:
     """Return what the path names; `subscriber`, an ACL subject, is about to subscribe to it."""
     find = _topic if "topicID" in call.params else _bucket
     return find(call, subscriber)
@@ -47,7 +47,7 @@ def _target(call: Call, subscriber: str | None = None) -> Target:
 
 def _named(call: Call) -> str:
     """Return the path's principal as an ACL subject; the admin may name anyone, others themselves."""
-    kind: Kind = call.params["kind"]
+    kind: SubscriberKind = call.params["kind"]
     if kind == "users":
         subject = f"UserID:{directory.user_id(call.store, call.principal, call.params['id'])}"
     else:

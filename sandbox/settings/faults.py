@@ -10,14 +10,14 @@ HeaderName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]+$")]
 HeaderText = Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]*$")]
 
 
-class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RequestPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which requests: an HTTP method, and a shell pattern for the whole decoded path (`*/push/messages`)."""
 
     method: str | None = None
     path: str = "*"
 
 
-class Rule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
+class FaultRule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
     """One fault, for the requests it matches.
 
     `match`: `method` and `path`, a shell pattern for the whole decoded path (`*/push/messages`); absent: all.
@@ -28,7 +28,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=T
     `status` then apply to its answer.
     """
 
-    match: Match = msgspec.field(default_factory=Match)
+    match: RequestPattern = msgspec.field(default_factory=RequestPattern)
     times: Annotated[int, msgspec.Meta(ge=0)] | None = None
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
@@ -43,13 +43,13 @@ class Faults:
     """The rules in force. The first that matches a request applies to it, the others do not."""
 
     def __init__(self) -> None:
-        self.rules: list[Rule] = []
+        self.rules: list[FaultRule] = []
 
-    def set(self, rules: list[Rule]) -> None:
+    def set(self, rules: list[FaultRule]) -> None:
         """Put `rules` in force in place of all others."""
         self.rules = rules
 
-    def strike(self, method: str, path: str) -> Rule | None:
+    def take_rule(self, method: str, path: str) -> FaultRule | None:
         """Return the rule for this request and count it, or None."""
         for rule in self.rules:
             if rule.times == 0 or rule.match.method not in (None, method):

@@ -17,7 +17,7 @@ import pytest
 
 from local.process import free_ports
 from sandbox.people.seed import SeedError, plant, read
-from sandbox.settings.faults import Rule
+from sandbox.settings.faults import FaultRule
 from sandbox.settings.policy import HELP, Policy, PolicyError, as_fields, parse
 from sandbox.store import Store
 from tests.sandbox.kii import Kii, assert_error, sandbox
@@ -53,7 +53,7 @@ def test_help_names_every_policy_the_seed_file_and_the_control_calls() -> None:
     assert as_fields(Policy()).keys() == HELP.keys()
     assert '"clientSecret"' in done.stdout
     assert "GET    deliveries" in done.stdout
-    for field in msgspec.structs.fields(Rule):
+    for field in msgspec.structs.fields(FaultRule):
         assert f"`{field.encode_name}`" in done.stdout
 
 
