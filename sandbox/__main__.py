@@ -129,14 +129,14 @@ def _epilog() -> str:
         [
             "policies (default):",
             *lines,
-            *_explained("the seed file:", seed.__doc__),
-            *_explained("control calls, below /_sandbox:", calls.__doc__),
-            *_explained("a rule of /_sandbox/faults:", inspect.getdoc(FaultRule)),
+            *_section("the seed file:", seed.__doc__),
+            *_section("control calls, below /_sandbox:", calls.__doc__),
+            *_section("a rule of /_sandbox/faults:", inspect.getdoc(FaultRule)),
         ]
     )
 
 
-def _explained(title: str, docstring: str | None) -> list[str]:
+def _section(title: str, docstring: str | None) -> list[str]:
     """Return a title and all of a docstring but its first line."""
     return ["", title, textwrap.indent((docstring or "").partition("\n\n")[2].strip("\n"), "  ")]
 

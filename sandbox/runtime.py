@@ -37,8 +37,8 @@ class Sandbox:
         if self.store.one("SELECT 1 FROM apps") is None:
             with self.store.transaction():
                 plant(self.store, self._seed, self.clock.now_ms())
-        kept = self.store.one("SELECT value FROM settings WHERE name = 'clockOffsetMs'")
-        self.clock.offset_ms = int(kept["value"]) if kept else 0
+        stored = self.store.one("SELECT value FROM settings WHERE name = 'clockOffsetMs'")
+        self.clock.offset_ms = int(stored["value"]) if stored else 0
         await self.broker.start()
         await self.devices.restore()
         self.ready = True

@@ -103,9 +103,9 @@ async def _bad_body(_request: Request, error: Exception) -> Response:
 
 
 async def _http_error(_request: Request, error: HTTPException) -> Response:
-    answer = _json({"error": error.detail}, error.status_code)
-    answer.headers.update(error.headers or {})
-    return answer
+    response = _json({"error": error.detail}, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _bundle_error(_request: Request, error: Exception) -> Response:

@@ -42,16 +42,16 @@ async def forward(base_url: str | None, request: ForwardRequest) -> tuple[int, b
     if (url.scheme, url.netloc) != (base.scheme, base.netloc) or not url.path.startswith(base.path):
         raise BundleError(400, "path must stay below the bundle's base URL")
     content = bytes(request.body)
-    headers = _signed(request.method, str(url), content)
+    headers = _signed_headers(request.method, str(url), content)
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-            answer = await client.request(request.method, url, content=content, headers=headers)
+            response = await client.request(request.method, url, content=content, headers=headers)
     except httpx.HTTPError as error:
         raise BundleError(502, f"the bundle did not answer: {type(error).__name__}") from error
-    return answer.status_code, answer.content
+    return response.status_code, response.content
 
 
-def _signed(method: str, url: str, content: bytes) -> dict[str, str]:
+def _signed_headers(method: str, url: str, content: bytes) -> dict[str, str]:
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.session import Session

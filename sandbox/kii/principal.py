@@ -24,7 +24,7 @@ class Principal:
 
     @property
     def subject(self) -> str:
-        """The caller as ACL paths name him: `UserID:...`, `ThingID:...`. The admin has none of his own."""
+        """The caller as ACL paths name them: `UserID:...`, `ThingID:...`. The admin has no such name."""
         match self.kind:
             case "user":
                 return f"UserID:{self.id}"

@@ -115,7 +115,7 @@ class Delivery:
             payload = built[network]
             too_large = network == "apns" and len(payload) > self._apns_limit_bytes
             if too_large and row["owner"].startswith("UserID:"):
-                payload = self._kept(push.app_id, row["owner"], payload)
+                payload = self._store_large_payload(push.app_id, row["owner"], payload)
             seq = self._log(push, row, payload)
             if row["topic"] is not None:
                 effects.append(partial(self._broker.publish, row["topic"], payload))
@@ -123,8 +123,8 @@ class Delivery:
                 effects.append(partial(self._announce, seq))
         return effects
 
-    def _kept(self, app_id: str, owner: str, payload: bytes) -> bytes:
-        """Keep a payload that is too large; return the one that tells the device to fetch it."""
+    def _store_large_payload(self, app_id: str, owner: str, payload: bytes) -> bytes:
+        """Store a payload that is too large; return the one that tells the device to fetch it."""
         payload_id = uuid.uuid4().hex
         user_id = owner.removeprefix("UserID:")
         self._store.run(

@@ -69,7 +69,7 @@ def explicit(message: Mapping[str, Any], network: Network, context: Context) -> 
     data = {**(message.get("data") or {}), **(block.get("data") or {})}
     if network == "apns":
         data.pop("aps", None)
-        return {"aps": _aps(block)} | data | _renamed(_explicit_metadata(message, context))
+        return {"aps": _aps(block)} | data | _with_short_keys(_explicit_metadata(message, context))
     payload = data | _explicit_metadata(message, context)
     if network in ("gcm", "fcm"):
         return {"data": _as_text(payload)} | _android_fields(block, network)
@@ -80,7 +80,7 @@ def event(change: BucketEvent, network: Network) -> Json:
     """Return what `network` carries for a Push to App event (section 6.2). It cannot be customised."""
     payload = _event_metadata(change)
     if network == "apns":
-        return {"aps": {}} | _renamed(
+        return {"aps": {}} | _with_short_keys(
             {key: payload[key] for key in payload if key not in _NOT_IN_APNS_EVENTS}
         )
     if network in ("gcm", "fcm"):
@@ -167,7 +167,7 @@ def _scope(scope: Scope) -> Json:
     return {"objectScopeType": scope.type} | {key: value for key, value in ids.items() if value is not None}
 
 
-def _renamed(metadata: Json) -> Json:
+def _with_short_keys(metadata: Json) -> Json:
     """Return the metadata under APNs's short keys; what has none (the URIs) is not carried there."""
     return {_SHORT_KEYS[key]: value for key, value in metadata.items() if key in _SHORT_KEYS}
 

@@ -56,7 +56,7 @@ class WebSocketBridge:
     async def _listen(self, port: int, context: ssl.SSLContext | None) -> None:
         server = await serve(
             self._pipe,
-            sock=_bound(port),
+            sock=_bind(port),
             ssl=context,
             subprotocols=[Subprotocol("mqtt"), Subprotocol("mqttv3.1")],
             create_connection=_Device,
@@ -117,7 +117,7 @@ async def _to_device(reader: asyncio.StreamReader, device: ServerConnection) -> 
         device.transport.abort()  # a device that took nothing for so long takes no farewell
 
 
-def _bound(port: int) -> socket.socket:
+def _bind(port: int) -> socket.socket:
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

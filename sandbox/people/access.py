@@ -20,7 +20,7 @@ OBJECT_VERBS = ("READ_EXISTING_OBJECT", "WRITE_EXISTING_OBJECT")
 
 
 def allowed(store: Store, principal: Principal, verb: str, resource: str) -> bool:
-    """Whether the caller, for himself, by a group of his or as anybody may, can do `verb` to a resource."""
+    """Whether the caller may do `verb`: directly, through a group, or because anyone may."""
     if principal.is_admin:
         return True
     rows = store.all("SELECT subject FROM acl WHERE resource = ? AND verb = ?", resource, verb)

@@ -17,7 +17,7 @@ from sandbox.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUser:
-    """A user to be; each address he has belongs to him alone. `data` is all else there is to say of him."""
+    """A user to create. Addresses are unique. `data` holds the remaining fields."""
 
     app_id: str
     user_id: str
@@ -30,7 +30,7 @@ class NewUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGroup:
-    """A group to be. Its owner (a userID; None when the admin made it) is one of its members."""
+    """A group to create. Its owner (a userID; None when the admin made it) is one of its members."""
 
     app_id: str
     group_id: str
@@ -41,7 +41,7 @@ class NewGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewThing:
-    """A thing to be. `owners` are ACL subjects; `data` is all else there is to say of it."""
+    """A thing to create. `owners` are ACL subjects; `data` holds the remaining fields."""
 
     app_id: str
     thing_id: str
@@ -51,15 +51,15 @@ class NewThing:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def kept_phone(phone: str | None, country: str | None) -> str | None:
-    """Return a phone number as it is kept and as `PHONE:` names it: `+{intl}`, or `{CC}-{local}`."""
+def normalize_phone(phone: str | None, country: str | None) -> str | None:
+    """Return a phone number as it is stored and as `PHONE:` names it: `+{intl}`, or `{CC}-{local}`."""
     if phone and country and not phone.startswith("+"):
         return f"{country}-{phone}"
     return phone
 
 
 def add_user(store: Store, user: NewUser, now_ms: int) -> None:
-    """Write a user and his scope's ACL."""
+    """Write a user and the ACL of their scope."""
     store.run(
         "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         user.app_id,

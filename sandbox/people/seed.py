@@ -171,7 +171,7 @@ def _new_user(app_id: str, user: SeedUser) -> NewUser:
         password=user.password,
         login_name=user.loginName,
         email=user.emailAddress,
-        phone=registry.kept_phone(user.phoneNumber, user.country),
+        phone=registry.normalize_phone(user.phoneNumber, user.country),
         data={key: value for key, value in data.items() if value is not None},
     )
 

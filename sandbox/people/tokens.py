@@ -40,16 +40,16 @@ class Tokens:
             expires_ms,
             refresh,
         )
-        answer: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "access_token": token,
             "expires_in": self._expires_in(expires_ms),
             "token_type": "bearer",
         }
         if principal.id is not None:
-            answer["id"] = principal.id
+            fields["id"] = principal.id
         if refresh is not None:
-            answer["refresh_token"] = refresh
-        return answer
+            fields["refresh_token"] = refresh
+        return fields
 
     def refresh(self, app_id: str, refresh_token: str, expires_ms: int | None) -> dict[str, Any]:
         """Return a new token in place of the one that came with `refresh_token`; both old ones are dead.

@@ -10,9 +10,9 @@ from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
-from sandbox.routes.buckets import existing_bucket, made_bucket
-from sandbox.routes.objects import found_object
-from sandbox.routes.topics import found_topic
+from sandbox.routes.buckets import ensure_bucket, require_bucket
+from sandbox.routes.objects import require_object
+from sandbox.routes.topics import require_topic
 
 SUBJECT = re.compile(r"(UserID|GroupID|ThingID):(.+)", re.DOTALL)
 
@@ -30,19 +30,19 @@ def _scope(call: Call) -> AclTarget:
 
 
 def _topic(call: Call) -> AclTarget:
-    topic = found_topic(call)
+    topic = require_topic(call)
     return AclTarget(topic.resource, access.TOPIC_VERBS, topic.creator)
 
 
 def _bucket(call: Call) -> AclTarget:
     # Kii makes a bucket that is only now given an entry.
-    bucket = made_bucket(call) if call.method == "PUT" else existing_bucket(call)
+    bucket = ensure_bucket(call) if call.method == "PUT" else require_bucket(call)
     return AclTarget(bucket.resource, access.BUCKET_VERBS, bucket.creator)
 
 
 def _object(call: Call) -> AclTarget:
-    found = found_object(call)
-    return AclTarget(found.resource, access.OBJECT_VERBS, found.row["owner"])
+    stored = require_object(call)
+    return AclTarget(stored.resource, access.OBJECT_VERBS, stored.row["owner"])
 
 
 _FINDERS = (("objectID", _object), ("bucketID", _bucket), ("topicID", _topic))
@@ -92,7 +92,7 @@ def put(call: Call) -> Response:
     if not call.store.run("INSERT OR IGNORE INTO acl VALUES (?, ?, ?)", target.resource, verb, subject):
         message = f"The ACL has {verb} for {subject} already"
         raise errors.simple(409, "ACL_ALREADY_EXISTS", message, ACLVerb=verb, subject=subject)
-    return _changed(call)
+    return _change_response(call)
 
 
 def delete(call: Call) -> Response:
@@ -101,12 +101,12 @@ def delete(call: Call) -> Response:
     sql = "DELETE FROM acl WHERE resource = ? AND verb = ? AND subject = ?"
     if not call.store.run(sql, target.resource, verb, subject):
         raise _not_found(verb, subject)
-    return _changed(call)
+    return _change_response(call)
 
 
-def _changed(call: Call) -> Response:
+def _change_response(call: Call) -> Response:
     if "objectID" in call.params:
-        modified_ms = found_object(call).row["modified"]
+        modified_ms = require_object(call).row["modified"]
         object_changed(call, "DATA_OBJECT_ACL_MODIFIED", modified_ms=modified_ms)
     return Response(call.sandbox.policy.acl_change_status)
 

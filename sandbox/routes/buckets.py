@@ -21,16 +21,16 @@ class Bucket(NamedTuple):
     creator: str | None
 
 
-def found_bucket(call: Call) -> Bucket | None:
+def find_bucket(call: Call) -> Bucket | None:
     """Return the bucket that the path names, None when there is none."""
     key, bucket_id = call.scope.key, call.params["bucketID"]
     row = call.store.one("SELECT creator FROM buckets WHERE scope = ? AND bucket_id = ?", key, bucket_id)
     return Bucket(bucket_id, f"{key}/buckets/{bucket_id}", row["creator"]) if row else None
 
 
-def existing_bucket(call: Call) -> Bucket:
+def require_bucket(call: Call) -> Bucket:
     """Return the bucket that the path names. Raises BUCKET_NOT_FOUND."""
-    bucket = found_bucket(call)
+    bucket = find_bucket(call)
     if bucket is None:
         message = f"The bucket {call.params['bucketID']} was not found"
         raise errors.simple(
@@ -43,12 +43,12 @@ def existing_bucket(call: Call) -> Bucket:
     return bucket
 
 
-def made_bucket(call: Call, owner: str | None = None) -> Bucket:
+def ensure_bucket(call: Call, owner: str | None = None) -> Bucket:
     """Return the bucket that the path names, made by the caller if need be. Raises UNAUTHORIZED.
 
     It is made for `owner`, an ACL subject; for the caller when there is none.
     """
-    bucket = found_bucket(call)
+    bucket = find_bucket(call)
     if bucket is not None:
         return bucket
     principal, key, bucket_id = call.principal, call.scope.key, call.params["bucketID"]
@@ -64,7 +64,7 @@ def made_bucket(call: Call, owner: str | None = None) -> Bucket:
 
 def delete(call: Call) -> Response:
     """Delete a bucket with its objects, ACLs and subscriptions."""
-    bucket = existing_bucket(call)
+    bucket = require_bucket(call)
     access.demand(call.store, call.principal, "DROP_BUCKET_WITH_ALL_CONTENT", bucket.resource)
     bucket_deleted(call)
     sql = "DELETE FROM buckets WHERE scope = ? AND bucket_id = ?"

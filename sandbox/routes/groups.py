@@ -24,7 +24,7 @@ def create(call: Call) -> Response:
         raise errors.unauthorized(principal)
     group_id = call.params.get("groupID") or uuid.uuid4().hex[:24]
     body = call.json_object()
-    invalid = _invalid(body)
+    invalid = _invalid_fields(body)
     if not GROUP_ID.fullmatch(group_id):
         invalid["groupID"] = "must be 1 to 30 of a-z, 0-9, _, - and ."
     if invalid:
@@ -42,7 +42,7 @@ def create(call: Call) -> Response:
     return Response(201, created, "GroupCreationResponse", {"Location": call.location("groups", group_id)})
 
 
-def _invalid(body: dict[str, Any]) -> dict[str, str]:
+def _invalid_fields(body: dict[str, Any]) -> dict[str, str]:
     invalid = {}
     if not isinstance(body.get("name"), str) or not body["name"]:
         invalid["name"] = "must be a string that is not empty"
@@ -76,7 +76,7 @@ def _members(call: Call, body: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 def get(call: Call) -> Response:
     """Return a group to its members and the admin."""
-    row = _found(call)
+    row = _require_group(call)
     body = {
         "groupID": row["group_id"],
         "name": row["name"],
@@ -88,14 +88,14 @@ def get(call: Call) -> Response:
 
 def members(call: Call) -> Response:
     """List a group's members to them and the admin."""
-    row = _found(call)
+    row = _require_group(call)
     sql = "SELECT user_id FROM members WHERE app_id = ? AND group_id = ? ORDER BY user_id"
     rows = call.store.all(sql, call.app_id, row["group_id"])
     body = {"members": [{"userID": each["user_id"]} for each in rows]}
     return Response(200, body, "MembersRetrievalResponse")
 
 
-def _found(call: Call) -> sqlite3.Row:
+def _require_group(call: Call) -> sqlite3.Row:
     principal = call.principal
     row = directory.group(call.store, call.app_id, call.params["groupID"])
     if not principal.is_admin and (
@@ -111,7 +111,7 @@ def _scope(group: sqlite3.Row) -> Scope:
 
 
 def add_member(call: Call) -> Response:
-    """Make a user a member, if he is not one already: for the owner and the admin."""
+    """Make a user a member, unless they are one already: for the owner and the admin."""
     principal = call.principal
     row = directory.group(call.store, call.app_id, call.params["groupID"])
     access.demand_control(call.store, principal, _scope(row))
@@ -121,7 +121,7 @@ def add_member(call: Call) -> Response:
 
 
 def remove_member(call: Call) -> Response:
-    """End a membership: for the owner, the admin and the member himself."""
+    """End a membership: for the owner, the admin and the member."""
     principal = call.principal
     row = directory.group(call.store, call.app_id, call.params["groupID"])
     user_id = directory.user_id(call.store, principal, call.params["userID"])

@@ -22,7 +22,7 @@ def create(call: Call) -> Response:
     if principal.kind == "anonymous":
         raise errors.unauthorized(principal)
     body = call.json_object()
-    invalid = _invalid(body)
+    invalid = _invalid_fields(body)
     if invalid:
         raise errors.invalid_input(invalid)
     owner, development = _owner(call, body), body.get("development") in (True, "true")
@@ -31,7 +31,7 @@ def create(call: Call) -> Response:
     return _install(call, body["deviceType"], body[REGISTRATION_ID], owner, development=development)
 
 
-def _invalid(body: dict[str, Any]) -> dict[str, str]:
+def _invalid_fields(body: dict[str, Any]) -> dict[str, str]:
     invalid: dict[str, str] = {}
     device_type, registration_id = body.get("deviceType"), body.get(REGISTRATION_ID)
     if device_type not in DEVICE_TYPES:
@@ -131,7 +131,7 @@ def _by_registration(call: Call, device_type: str, registration_id: str) -> sqli
     )
 
 
-def _found(call: Call) -> sqlite3.Row:
+def _require_installation(call: Call) -> sqlite3.Row:
     """Return the path's installation, for its owner and the admin. Raises INSTALLATION_NOT_FOUND."""
     principal, identifier = call.principal, call.params["installationID"]
     device_type, colon, registration_id = identifier.partition(":")
@@ -152,12 +152,12 @@ def _found(call: Call) -> sqlite3.Row:
 
 def get(call: Call) -> Response:
     """Return one installation."""
-    return Response(200, installation_fields(_found(call)), "InstallationRetrievalResponse")
+    return Response(200, installation_fields(_require_installation(call)), "InstallationRetrievalResponse")
 
 
 def delete(call: Call) -> Response:
     """Remove an installation; an MQTT one's connection ends."""
-    row = _found(call)
+    row = _require_installation(call)
     installation_id = row["installation_id"]
     endpoint = call.sandbox.devices.endpoint(installation_id)
     call.store.run(
@@ -172,7 +172,7 @@ def delete(call: Call) -> Response:
 
 
 def list_installations(call: Call) -> Response:
-    """List installations: all or one owner's for the admin, his own for anybody else."""
+    """List installations: all or one owner's for the admin, their own for everyone else."""
     owner = _wanted_owner(call)
     if owner is None:
         rows = call.store.all("SELECT * FROM installations WHERE app_id = ? ORDER BY created", call.app_id)
@@ -205,7 +205,7 @@ def _wanted_owner(call: Call) -> str | None:
 
 def mqtt_endpoint(call: Call) -> Response:
     """Return an installation's MQTT endpoint once the broker knows it; issue a fresh one after its TTL."""
-    row, devices = _found(call), call.sandbox.devices
+    row, devices = _require_installation(call), call.sandbox.devices
     endpoint = devices.endpoint(row["installation_id"])
     if endpoint is None:
         raise errors.endpoint_not_found(call.app_id, row["installation_id"])

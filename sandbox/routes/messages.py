@@ -9,11 +9,11 @@ from sandbox.people import access, directory
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
-from sandbox.routes.topics import found_topic
+from sandbox.routes.topics import require_topic
 
 
 def direct(call: Call) -> Response:
-    """Send to all of a user's installations: the admin to anyone, a user to himself."""
+    """Send to all of a user's installations: the admin to anyone, users to themselves."""
     principal = call.principal
     user_id = directory.user_id(call.store, principal, call.params["userID"])
     owner = f"UserID:{user_id}"
@@ -25,16 +25,16 @@ def direct(call: Call) -> Response:
         source_uri=f"kiicloud://users/{user_id}",
         when_ms=call.sandbox.clock.now_ms(),
     )
-    body = _checked(call, context, direct=True)
+    body = _valid_message(call, context, direct=True)
     push_message_id, effects = call.sandbox.delivery.direct(body, context, owner)
     call.effects.extend(effects)
-    return _sent(push_message_id)
+    return _sent_response(push_message_id)
 
 
 def to_topic(call: Call) -> Response:
     """Send to all installations of a topic's subscribers."""
     principal, scope = call.principal, call.scope
-    topic = found_topic(call)
+    topic = require_topic(call)
     access.demand(call.store, principal, "SEND_MESSAGE_TO_TOPIC", topic.resource)
     context = Context(
         app_id=call.app_id,
@@ -45,13 +45,13 @@ def to_topic(call: Call) -> Response:
         topic_id=topic.id,
         scope=scope,
     )
-    body = _checked(call, context, direct=False)
+    body = _valid_message(call, context, direct=False)
     push_message_id, effects = call.sandbox.delivery.to_topic(body, context, topic.resource)
     call.effects.extend(effects)
-    return _sent(push_message_id)
+    return _sent_response(push_message_id)
 
 
-def _checked(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
+def _valid_message(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
     """Return the message. Raises INVALID_JSON; INVALID_INPUT_DATA if it breaks a rule of section 8.5."""
     body, policy = call.json_object(), call.sandbox.policy
     invalid = rules.check(
@@ -66,7 +66,7 @@ def _checked(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
     return body
 
 
-def _sent(push_message_id: str) -> Response:
+def _sent_response(push_message_id: str) -> Response:
     return Response(201, {"pushMessageID": push_message_id}, "SendPushMessageResponse")
 
 

@@ -52,7 +52,7 @@ def _app(call: Call, fields: dict[str, Any]) -> KiiApp:
 def _grant(call: Call, app: KiiApp, fields: dict[str, Any]) -> dict[str, Any]:
     expires = _expires(call, fields)
     # The app's own endpoint wants it said (2.1).
-    match fields.get("grant_type") or (None if "appID" in call.params else _inferred(fields)):
+    match fields.get("grant_type") or (None if "appID" in call.params else _infer_grant_type(fields)):
         case "client_credentials":
             return call.sandbox.tokens.mint(_client(app, fields), expires)
         case "password":
@@ -69,7 +69,7 @@ def _grant(call: Call, app: KiiApp, fields: dict[str, Any]) -> dict[str, Any]:
             raise OAuthError("unsupported_grant_type", "The grant type is not supported")
 
 
-def _inferred(fields: dict[str, Any]) -> str | None:
+def _infer_grant_type(fields: dict[str, Any]) -> str | None:
     for field, grant in (
         ("username", "password"),
         ("code", "authorization_code"),
@@ -95,7 +95,7 @@ def _login(call: Call, app: KiiApp, fields: dict[str, Any]) -> Principal:
     row = call.store.one("SELECT * FROM logins WHERE app_id = ? AND username = ?", app.app_id, username)
     if row and row["locked_until"] > now:
         raise OAuthError("invalid_grant", "The login name is locked")
-    principal = _authenticated(call, app.app_id, username, password)
+    principal = _principal_of_login(call, app.app_id, username, password)
     if principal is not None:
         call.store.run("DELETE FROM logins WHERE app_id = ? AND username = ?", app.app_id, username)
         return principal
@@ -109,7 +109,7 @@ def _login(call: Call, app: KiiApp, fields: dict[str, Any]) -> Principal:
     raise OAuthError("invalid_grant", "The user name or the password is wrong")
 
 
-def _authenticated(call: Call, app_id: str, username: str, password: str) -> Principal | None:
+def _principal_of_login(call: Call, app_id: str, username: str, password: str) -> Principal | None:
     for identifier in _identifiers(username):
         try:
             if identifier.startswith(VENDOR_THING_ID):

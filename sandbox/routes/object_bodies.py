@@ -6,12 +6,12 @@ from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
-from sandbox.routes.objects import StoredObject, demand_readable, found_object
+from sandbox.routes.objects import StoredObject, demand_readable, require_object
 
 
 def put(call: Call) -> Response:
     """Store the object's body, of any content type."""
-    stored = found_object(call)
+    stored = require_object(call)
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", stored.resource)
     now = call.sandbox.clock.now_ms()
     content_type = call.headers.get("content-type", "application/octet-stream")
@@ -23,7 +23,7 @@ def put(call: Call) -> Response:
 
 def get(call: Call) -> Response:
     """Return the object's body as it was stored."""
-    stored = found_object(call)
+    stored = require_object(call)
     demand_readable(call, stored)
     row = call.store.one("SELECT * FROM bodies WHERE object = ?", stored.resource)
     if row is None:
@@ -33,7 +33,7 @@ def get(call: Call) -> Response:
 
 def delete(call: Call) -> Response:
     """Delete the object's body, not the object."""
-    stored = found_object(call)
+    stored = require_object(call)
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", stored.resource)
     if not call.store.run("DELETE FROM bodies WHERE object = ?", stored.resource):
         raise _not_found(stored)

@@ -13,7 +13,7 @@ from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
-from sandbox.routes.buckets import Bucket, existing_bucket, made_bucket
+from sandbox.routes.buckets import Bucket, ensure_bucket, require_bucket
 
 OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
 MAX_OBJECT_CHARS = 65_534  # of an object's JSON
@@ -27,9 +27,9 @@ class StoredObject(NamedTuple):
     resource: str
 
 
-def found_object(call: Call) -> StoredObject:
+def require_object(call: Call) -> StoredObject:
     """Return the object that the path names. Raises BUCKET_NOT_FOUND, OBJECT_NOT_FOUND."""
-    bucket, object_id = existing_bucket(call), call.params["objectID"]
+    bucket, object_id = require_bucket(call), call.params["objectID"]
     row = _row(call, bucket, object_id)
     if row is None:
         raise errors.simple(
@@ -55,17 +55,17 @@ def demand_readable(call: Call, stored: StoredObject) -> None:
 
 def create(call: Call) -> Response:
     """Create an object with an ID of Kii's."""
-    bucket = made_bucket(call)
+    bucket = ensure_bucket(call)
     return _create(call, bucket, uuid.uuid4().hex)
 
 
 def replace(call: Call) -> Response:
     """Replace an object whole, or create it with the caller's ID."""
-    bucket, object_id = made_bucket(call), call.params["objectID"]
+    bucket, object_id = ensure_bucket(call), call.params["objectID"]
     row = _row(call, bucket, object_id)
     if row is None:
         if "if-match" in call.headers:
-            raise _stale(object_id)
+            raise _stale_version(object_id)
         if not OBJECT_ID.fullmatch(object_id):
             raise errors.invalid_input({"objectID": "must be 2 to 100 of A-Z, a-z, 0-9, _, - and ."})
         return _create(call, bucket, object_id)
@@ -78,13 +78,13 @@ def replace(call: Call) -> Response:
 
 def update(call: Call) -> Response:
     """Merge the given fields into an object."""
-    stored = found_object(call)
+    stored = require_object(call)
     return _write(call, stored, {**msgspec.json.decode(stored.row["data"]), **_fields(call)})
 
 
 def get(call: Call) -> Response:
     """Return an object with its `_` fields."""
-    stored = found_object(call)
+    stored = require_object(call)
     demand_readable(call, stored)
     row = stored.row
     own = {
@@ -100,7 +100,7 @@ def get(call: Call) -> Response:
 
 def delete(call: Call) -> Response:
     """Delete an object and its ACL."""
-    stored = found_object(call)
+    stored = require_object(call)
     access.demand(call.store, call.principal, "WRITE_EXISTING_OBJECT", stored.resource)
     _demand_version(call, stored.row)
     sql = "DELETE FROM objects WHERE bucket = ? AND object_id = ?"
@@ -171,10 +171,10 @@ def _demand_version(call: Call, row: sqlite3.Row) -> None:
     if wanted is None or wanted.strip() == "*":
         return
     if str(row["version"]) not in [tag.strip().removeprefix("W/").strip('"') for tag in wanted.split(",")]:
-        raise _stale(row["object_id"])
+        raise _stale_version(row["object_id"])
 
 
-def _stale(object_id: str) -> errors.KiiError:
+def _stale_version(object_id: str) -> errors.KiiError:
     message = f"The object {object_id} does not have the given version"
     return errors.simple(409, "OBJECT_VERSION_IS_STALE", message, objectID=object_id)
 

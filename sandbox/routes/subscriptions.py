@@ -7,8 +7,8 @@ from sandbox.people import access, directory
 from sandbox.rest.call import Call
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
-from sandbox.routes.buckets import found_bucket, made_bucket
-from sandbox.routes.topics import found_topic
+from sandbox.routes.buckets import ensure_bucket, find_bucket
+from sandbox.routes.topics import require_topic
 
 SubscriberKind = Literal["users", "things"]
 
@@ -21,7 +21,7 @@ class SubscriptionTarget(NamedTuple):
 
 
 def _topic(call: Call, subscriber: str | None) -> SubscriptionTarget:
-    topic = found_topic(call)
+    topic = require_topic(call)
     if subscriber is not None:
         access.demand(call.store, call.principal, "SUBSCRIBE_TO_TOPIC", topic.resource)
     return SubscriptionTarget(topic.id, topic.resource)
@@ -31,7 +31,7 @@ def _bucket(call: Call, subscriber: str | None) -> SubscriptionTarget:
     if call.params["filterID"] != "all":
         raise errors.simple(404, "FILTER_NOT_FOUND", "The filter was not found")
     makes = subscriber is not None and call.sandbox.policy.bucket_auto_create
-    bucket = made_bucket(call, subscriber) if makes else found_bucket(call)
+    bucket = ensure_bucket(call, subscriber) if makes else find_bucket(call)
     if bucket is None:
         raise errors.simple(404, "FILTER_NOT_FOUND", "The bucket of the filter was not found")
     if subscriber is not None:
@@ -45,7 +45,7 @@ def _target(call: Call, subscriber: str | None = None) -> SubscriptionTarget:
     return find(call, subscriber)
 
 
-def _named(call: Call) -> str:
+def _named_subject(call: Call) -> str:
     """Return the path's principal as an ACL subject; the admin may name anyone, others themselves."""
     kind: SubscriberKind = call.params["kind"]
     if kind == "users":
@@ -56,7 +56,7 @@ def _named(call: Call) -> str:
     return subject
 
 
-def _own(call: Call) -> str:
+def _own_subject(call: Call) -> str:
     """Return the caller as an ACL subject: a user on `/users`, a thing on `/things`."""
     wanted = "user" if call.params["kind"] == "users" else "thing"
     if call.principal.kind != wanted:
@@ -66,12 +66,12 @@ def _own(call: Call) -> str:
 
 def subscribe_named(call: Call) -> Response:
     """Subscribe the user or thing that the path names."""
-    return _subscribe(call, _named(call))
+    return _subscribe(call, _named_subject(call))
 
 
 def subscribe_self(call: Call) -> Response:
     """Subscribe the caller."""
-    return _subscribe(call, _own(call))
+    return _subscribe(call, _own_subject(call))
 
 
 def _subscribe(call: Call, subject: str) -> Response:
@@ -84,7 +84,7 @@ def _subscribe(call: Call, subject: str) -> Response:
 
 def check(call: Call) -> Response:
     """Answer 204 to who is subscribed."""
-    subject, target = _named(call), _target(call)
+    subject, target = _named_subject(call), _target(call)
     sql = "SELECT 1 FROM subscriptions WHERE resource = ? AND subject = ?"
     if call.store.one(sql, target.resource, subject) is None:
         raise errors.subscription_not_found(call.scope, target.id, subject)
@@ -93,7 +93,7 @@ def check(call: Call) -> Response:
 
 def unsubscribe(call: Call) -> Response:
     """End a subscription."""
-    subject, target = _named(call), _target(call)
+    subject, target = _named_subject(call), _target(call)
     sql = "DELETE FROM subscriptions WHERE resource = ? AND subject = ?"
     if not call.store.run(sql, target.resource, subject):
         raise errors.subscription_not_found(call.scope, target.id, subject)

@@ -23,7 +23,7 @@ def register(call: Call) -> Response:
     """Register a thing; with the `ThingRegistrationAndAuthorizationRequest` type, log it in as well."""
     _ = call.principal  # an app that is identified is enough
     body = call.json_object()
-    invalid = _invalid(body)
+    invalid = _invalid_fields(body)
     if invalid:
         raise errors.invalid_input(invalid)
     vendor_id, now = body["_vendorThingID"], call.sandbox.clock.now_ms()
@@ -68,7 +68,7 @@ def get(call: Call) -> Response:
     return Response(200, body, "ThingRetrievalResponse")
 
 
-def _invalid(body: dict[str, Any]) -> dict[str, str]:
+def _invalid_fields(body: dict[str, Any]) -> dict[str, str]:
     invalid = {}
     vendor_id = body.get("_vendorThingID")
     if not isinstance(vendor_id, str) or not VENDOR_ID.fullmatch(vendor_id):

@@ -22,7 +22,7 @@ class Topic(NamedTuple):
     creator: str | None
 
 
-def found_topic(call: Call) -> Topic:
+def require_topic(call: Call) -> Topic:
     """Return the topic that the path names. Raises UNAUTHORIZED for the anonymous, and TOPIC_NOT_FOUND."""
     scope, topic_id = call.scope, call.params["topicID"]
     if call.principal.kind == "anonymous":
@@ -50,14 +50,14 @@ def create(call: Call) -> Response:
 
 def exists(call: Call) -> Response:
     """Answer GET with 200 and HEAD with 204, both empty."""
-    topic = found_topic(call)
+    topic = require_topic(call)
     access.demand(call.store, call.principal, "SUBSCRIBE_TO_TOPIC", topic.resource)
     return Response(204 if call.method == "HEAD" else 200)
 
 
 def delete(call: Call) -> Response:
     """Delete a topic, its ACL and its subscriptions."""
-    topic = found_topic(call)
+    topic = require_topic(call)
     access.demand_control(call.store, call.principal, call.scope, topic.creator)
     call.store.run("DELETE FROM topics WHERE scope = ? AND topic_id = ?", call.scope.key, topic.id)
     call.store.run("DELETE FROM subscriptions WHERE resource = ?", topic.resource)

@@ -21,10 +21,10 @@ MAX_ADDRESS_CHARS = 200
 
 
 def register(call: Call) -> Response:
-    """Register a user; with the `RegistrationAndAuthorizationRequest` type, log him in as well."""
+    """Register a user; with the `RegistrationAndAuthorizationRequest` type, log them in as well."""
     _ = call.principal  # an app that is identified is enough
     body = call.json_object()
-    invalid = _invalid(body)
+    invalid = _invalid_fields(body)
     if invalid:
         raise errors.invalid_input(invalid)
     user_id = str(uuid.uuid4())
@@ -35,13 +35,13 @@ def register(call: Call) -> Response:
         password=body["password"],
         login_name=body.get("loginName"),
         email=body.get("emailAddress"),
-        phone=registry.kept_phone(body.get("phoneNumber"), body.get("country")),
+        phone=registry.normalize_phone(body.get("phoneNumber"), body.get("country")),
         data=data,
     )
     try:
         registry.add_user(call.store, user, call.sandbox.clock.now_ms())
     except sqlite3.IntegrityError as error:
-        raise _taken(call, user) from error
+        raise _already_exists(call, user) from error
     created: dict[str, Any] = {"userID": user_id}
     if "RegistrationAndAuthorizationRequest" in call.headers.get("content-type", ""):
         login = call.sandbox.tokens.mint(Principal("user", call.app_id, user_id), None)
@@ -54,7 +54,7 @@ _LOGIN_FIELDS = (("accessToken", "access_token"), ("refreshToken", "refresh_toke
 
 
 def get(call: Call) -> Response:
-    """Return a user: whole to himself and the admin, without his addresses to others."""
+    """Return a user: all fields to the user and the admin, to others without the addresses."""
     principal = call.principal
     if principal.kind == "anonymous":
         raise errors.unauthorized(principal)
@@ -70,7 +70,7 @@ def get(call: Call) -> Response:
     return Response(200, given, "UserDataRetrievalResponse")
 
 
-def _invalid(body: dict[str, Any]) -> dict[str, str]:
+def _invalid_fields(body: dict[str, Any]) -> dict[str, str]:
     invalid = {name: "must be a string" for name in TEXT_FIELDS if not isinstance(body.get(name, ""), str)}
     for name in ADDRESS_FIELDS:
         if name not in invalid and name in body and not 0 < len(body[name]) <= MAX_ADDRESS_CHARS:
@@ -87,7 +87,7 @@ def _invalid(body: dict[str, Any]) -> dict[str, str]:
     return invalid
 
 
-def _taken(call: Call, user: NewUser) -> errors.KiiError:
+def _already_exists(call: Call, user: NewUser) -> errors.KiiError:
     for prefix, value in (("LOGIN_NAME:", user.login_name), ("EMAIL:", user.email), ("PHONE:", user.phone)):
         column, field = directory.ADDRESSES[prefix]
         sql = f"SELECT 1 FROM users WHERE app_id = ? AND {column} = ?"  # noqa: S608 (our columns)
