@@ -4,11 +4,11 @@ import { make, show, stamp } from "./dom.js";
 import { seen } from "./payload.js";
 
 /** Pushes that a card keeps; older ones leave the page. */
-export const KEPT = 20;
+export const MAX_DELIVERIES = 20;
 
-const ROWS = 6;
+const MAX_ROWS = 6;
 const TYPES = { ANDROID: "Android", IOS: "iOS", JPUSH: "JPush", MQTT: "MQTT" };
-const TONES = 6;
+const TONE_COUNT = 6;
 const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 /** How to call a device: `{owner, type}`. */
@@ -34,7 +34,7 @@ export class Card {
     this.device = device;
     const { owner, type } = named(device);
     show(this._find(".avatar"), owner.charAt(0).toUpperCase());
-    this._find(".avatar").dataset.tone = [...owner].reduce((sum, char) => sum + char.codePointAt(0), 0) % TONES;
+    this._find(".avatar").dataset.tone = [...owner].reduce((sum, char) => sum + char.codePointAt(0), 0) % TONE_COUNT;
     show(this._find(".owner"), owner);
     this._find(".owner").title = `Installation ${device.installationID}`;
     show(this._find(".type"), device.thingID ? `${type} thing` : type);
@@ -50,18 +50,18 @@ export class Card {
 
   /** Show more deliveries to this device; those that it shows already, or shows no more, are left out. */
   add(deliveries) {
-    const oldest = this._seqs.length === KEPT ? this._seqs.at(-1) : 0;
+    const oldest = this._seqs.length === MAX_DELIVERIES ? this._seqs.at(-1) : 0;
     const fresh = deliveries
       .filter(({ seq }) => seq > oldest && !this._seqs.includes(seq))
       .sort((one, other) => one.seq - other.seq)
-      .slice(-KEPT);
+      .slice(-MAX_DELIVERIES);
     for (const delivery of fresh) {
       const place = this._seqs.findIndex((seq) => seq < delivery.seq);
       const at = place === -1 ? this._seqs.length : place;
       this._list.insertBefore(drawn(delivery), this._list.children[at] ?? null);
       this._seqs.splice(at, 0, delivery.seq);
     }
-    while (this._seqs.length > KEPT) {
+    while (this._seqs.length > MAX_DELIVERIES) {
       this._seqs.pop();
       this._list.lastElementChild.remove();
     }
@@ -102,10 +102,10 @@ function drawn(delivery) {
 }
 
 function rows(list, data) {
-  for (const [key, value] of data.slice(0, ROWS)) {
+  for (const [key, value] of data.slice(0, MAX_ROWS)) {
     list.append(make("div", "", make("dt", "", key), make("dd", "", value)));
   }
-  if (data.length > ROWS) list.append(make("div", "", make("dt", "", `${data.length - ROWS} more`), make("dd", "", "")));
+  if (data.length > MAX_ROWS) list.append(make("div", "", make("dt", "", `${data.length - MAX_ROWS} more`), make("dd", "", "")));
   list.hidden = data.length === 0;
 }
 

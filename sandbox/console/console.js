@@ -2,15 +2,15 @@
 
 import { call, read, Unreachable } from "./api.js";
 import { Announcer } from "./announcer.js";
-import { Card, KEPT, named } from "./cards.js";
+import { Card, MAX_DELIVERIES, named } from "./cards.js";
 import { busy, byId, show } from "./dom.js";
 import { Faults } from "./faults.js";
 import { setUpInstall } from "./install.js";
 import { SendForm } from "./send.js";
 
-const SHOWN = 60; // cards
-const FILTER_FROM = 7; // devices
-const RECENT = 1000; // deliveries kept for cards that a filter or an installation brings up later
+const MAX_CARDS = 60;
+const FILTER_MIN_DEVICES = 7;
+const MAX_RECENT_DELIVERIES = 1000; // for cards that a filter or an installation brings up later
 const RETRY_MS = 1000;
 const PAUSE_MS = 200; // between looks, when many devices are installed at once
 const LOOK_MS = 3000; // who is online, and which rules have run out, is not announced
@@ -50,7 +50,7 @@ function connect() {
 async function start(mine) {
   recent = [];
   arrived = [];
-  const { deliveries } = await read(`deliveries?last=${RECENT}`);
+  const { deliveries } = await read(`deliveries?last=${MAX_RECENT_DELIVERIES}`);
   if (mine !== stream) return;
   const known = new Set(deliveries.map(({ seq }) => seq));
   recent = [...deliveries, ...recent.filter(({ seq }) => !known.has(seq))];
@@ -102,7 +102,7 @@ function draw() {
     const { owner, type } = named(device);
     return `${owner} ${type}`.toLowerCase().includes(wanted);
   });
-  const shown = new Map(matching.slice(0, SHOWN).map((device) => [device.installationID, device]));
+  const shown = new Map(matching.slice(0, MAX_CARDS).map((device) => [device.installationID, device]));
   for (const [id, card] of cards) {
     if (shown.has(id)) continue;
     card.node.remove();
@@ -116,10 +116,10 @@ function draw() {
     before = card.node;
   }
   show(byId("device-count"), devices.length ? String(devices.length) : "");
-  byId("filter-field").hidden = devices.length < FILTER_FROM && wanted === "";
+  byId("filter-field").hidden = devices.length < FILTER_MIN_DEVICES && wanted === "";
   byId("no-devices").hidden = devices.length > 0;
   byId("no-matches").hidden = devices.length === 0 || matching.length > 0;
-  show(byId("more-devices"), matching.length > SHOWN ? `${SHOWN} of ${matching.length} devices are shown: filter to see others.` : "");
+  show(byId("more-devices"), matching.length > MAX_CARDS ? `${MAX_CARDS} of ${matching.length} devices are shown: filter to see others.` : "");
 }
 
 function added(id, device, before) {
@@ -134,16 +134,16 @@ function added(id, device, before) {
 /** Take a delivery in; the page is drawn once a frame, however many arrive. */
 function arrive(delivery) {
   recent.push(delivery);
-  if (recent.length > 2 * RECENT) recent = recent.slice(-RECENT);
+  if (recent.length > 2 * MAX_RECENT_DELIVERIES) recent = recent.slice(-MAX_RECENT_DELIVERIES);
   if (arrived.push(delivery) === 1) requestAnimationFrame(drawArrived);
-  if (arrived.length > 2 * RECENT) arrived = arrived.slice(-RECENT);
+  if (arrived.length > 2 * MAX_RECENT_DELIVERIES) arrived = arrived.slice(-MAX_RECENT_DELIVERIES);
 }
 
 function drawArrived() {
   for (const [id, deliveries] of Map.groupBy(arrived, ({ installationID }) => installationID)) {
     const card = cards.get(id);
     if (!card) continue;
-    card.add(deliveries.slice(-KEPT));
+    card.add(deliveries.slice(-MAX_DELIVERIES));
     announcer.pushes(card.device, deliveries);
   }
   arrived = [];

@@ -15,7 +15,7 @@ export function setUpInstall(announcer) {
         await install();
         announcer.say("The device is installed.");
       } catch (failure) {
-        if (!(failure instanceof Unreachable || failure instanceof Refused)) throw failure;
+        if (!(failure instanceof Unreachable || failure instanceof InstallationRefused)) throw failure;
         result.append(make("p", "outcome bad", failure.message));
       }
     });
@@ -23,7 +23,7 @@ export function setUpInstall(announcer) {
 }
 
 /** Kii refused; the message says why. */
-class Refused extends Error {}
+class InstallationRefused extends Error {}
 
 async function install() {
   const app = `/api/apps/${encodeURIComponent(byId("install-app").value.trim())}`;
@@ -45,5 +45,5 @@ async function kii(path, body, headers) {
   const answer = await call("POST", path, body, headers);
   if (answer.ok) return answer.body;
   const { errorCode = "", message, error_description: description } = Object(answer.body);
-  throw new Refused(`Kii answered ${answer.status} ${errorCode}: ${message ?? description ?? "no reason given"}`);
+  throw new InstallationRefused(`Kii answered ${answer.status} ${errorCode}: ${message ?? description ?? "no reason given"}`);
 }
