@@ -5,15 +5,15 @@ from typing import Any
 
 import msgspec
 
-from kii_push.broadcast import BroadcastShape
-from kii_push.broadcasts import Progress
-from kii_push.dry_run import Report
-from kii_push.installations import Installation, MqttEndpoint, Registration
-from kii_push.message_shape import Message
-from kii_push.new_installation import NewInstallation
-from kii_push.request import RequestShape
-from kii_push.short_form import ShortMessage
-from kii_push.topics import TopicPage
+from kii_push.api.installation import NewInstallation
+from kii_push.broadcast.request import BroadcastShape
+from kii_push.broadcast.store import Progress
+from kii_push.kii.installations import Installation, MqttEndpoint, Registration
+from kii_push.kii.topics import TopicPage
+from kii_push.message.fields import Message
+from kii_push.message.short_form import ShortMessage
+from kii_push.push.dry_run import Report
+from kii_push.push.request import RequestShape
 
 type Schema = dict[str, Any]
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kii_push import broadcasts, fan_out, ledger, stop
+from kii_push.broadcast import fan_out, store
+from kii_push.push import ledger, stop_switch
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-kept, pushes, switch = broadcasts.from_environment(), ledger.from_environment(), stop.from_environment()
+kept, pushes, switch = store.from_environment(), ledger.from_environment(), stop_switch.from_environment()
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:

@@ -4,10 +4,12 @@ from http import HTTPStatus
 
 from msgspec import to_builtins
 
-from kii_push import http, new_installation, route, runtime
-from kii_push.identifiers import Principal
-from kii_push.installations import Installations
-from kii_push.principals import resolve
+from kii_push import runtime
+from kii_push.api import handler as api
+from kii_push.api import installation, params
+from kii_push.kii.accounts import resolve
+from kii_push.kii.identifiers import Principal
+from kii_push.kii.installations import Installations
 
 kii = runtime.kii_client()
 installations = Installations(kii)
@@ -16,26 +18,26 @@ installations = Installations(kii)
 WAIT = 5
 
 
-@http.api_taking("userID", "thingID")
-def handler(event: http.Event) -> http.Answer:
+@api.api_taking("userID", "thingID")
+def handler(event: api.Event) -> api.Answer:
     """Do with installations what the method and the path say."""
     match event["httpMethod"], event["resource"]:
         case "POST", _:
-            new = new_installation.read(http.json_body(event))
+            new = installation.read(api.json_body(event))
             owner = _by_id(new.owner)
             registered = installations.register(new.type, owner, new.token, development=new.development)
-            return http.answer(HTTPStatus.CREATED, to_builtins(registered))
+            return api.answer(HTTPStatus.CREATED, to_builtins(registered))
         case "DELETE", _:
-            installations.delete(route.installation(event))
-            return http.done()
+            installations.delete(params.installation(event))
+            return api.done()
         case _, "/installations":
-            whose = route.owner(event)
+            whose = params.owner(event)
             found = installations.list(whose and _by_id(whose))
-            return http.answer(HTTPStatus.OK, {"installations": to_builtins(found)})
+            return api.answer(HTTPStatus.OK, {"installations": to_builtins(found)})
         case _, "/installations/{installationID}":
-            return http.answer(HTTPStatus.OK, to_builtins(installations.get(route.installation(event))))
+            return api.answer(HTTPStatus.OK, to_builtins(installations.get(params.installation(event))))
         case _:
-            return _endpoint(route.installation(event))
+            return _endpoint(params.installation(event))
 
 
 def _by_id(owner: Principal) -> Principal:
@@ -43,7 +45,7 @@ def _by_id(owner: Principal) -> Principal:
     return resolve(kii, owner) if ":" in owner.id else owner
 
 
-def _endpoint(installation_id: str) -> http.Answer:
+def _endpoint(installation_id: str) -> api.Answer:
     endpoint = installations.mqtt_endpoint(installation_id, wait=WAIT)
     lifetime = {} if endpoint.ttl is None else {"X-MQTT-TTL": str(endpoint.ttl)}
-    return http.answer(HTTPStatus.OK, to_builtins(endpoint), lifetime)
+    return api.answer(HTTPStatus.OK, to_builtins(endpoint), lifetime)

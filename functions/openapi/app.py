@@ -4,12 +4,12 @@ import json
 from http import HTTPStatus
 from pathlib import Path
 
-from kii_push import http
+from kii_push.api import handler as api
 
 document = json.loads(Path(__file__).with_name("openapi.json").read_bytes())
 
 
-@http.api
-def handler(_event: http.Event) -> http.Answer:
+@api.api
+def handler(_event: api.Event) -> api.Answer:
     """Answer the document."""
-    return http.answer(HTTPStatus.OK, document)
+    return api.answer(HTTPStatus.OK, document)

@@ -2,16 +2,18 @@
 
 from http import HTTPStatus
 
-from kii_push import http, ledger, request, route
+from kii_push.api import handler as api
+from kii_push.api import params
 from kii_push.errors import NotFound
+from kii_push.push import ledger, request
 
 pushes = ledger.from_environment()
 
 
-@http.api
-def handler(event: http.Event) -> http.Answer:
+@api.api
+def handler(event: api.Event) -> api.Answer:
     """Answer 200 with the push's outcome, `in_flight` while it has none, or 404."""
-    push_id = request.push_id(route.path(event, "pushID"), "pushID")
+    push_id = request.push_id(params.path(event, "pushID"), "pushID")
     entry = pushes.find(push_id)
     if entry is None:
         raise NotFound(f"nothing is known of a push {push_id}")
@@ -25,4 +27,4 @@ def handler(event: http.Event) -> http.Answer:
         "errorCode": entry.error_code,
         "reason": entry.reason,
     }
-    return http.answer(HTTPStatus.OK, {name: value for name, value in facts.items() if value is not None})
+    return api.answer(HTTPStatus.OK, {name: value for name, value in facts.items() if value is not None})

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from kii_push import calls, delivery, observability
-from kii_push.queue_door import settle_batch
+from kii_push.common import calls, observability
+from kii_push.push import delivery
+from kii_push.queues.batch import settle_batch
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
-from kii_push import dead_letters, observability
-from kii_push.dead_letters import Dealt
+from kii_push.common import observability
+from kii_push.dead_letters import actions
+from kii_push.dead_letters.actions import Dealt
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,11 +21,11 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any
     time_left = context.get_remaining_time_in_millis
     match event:
         case {"action": "list"}:
-            return dict(to_builtins(dead_letters.groups(time_left)))
+            return dict(to_builtins(actions.groups(time_left)))
         case {"action": "redrive", "cause": str(cause)}:
-            return _told("redrive", dead_letters.redrive(cause, time_left, event.get("before")))
+            return _told("redrive", actions.redrive(cause, time_left, event.get("before")))
         case {"action": "drop", "cause": str(cause)}:
-            return _told("drop", dead_letters.drop(cause, time_left, event.get("before")))
+            return _told("drop", actions.drop(cause, time_left, event.get("before")))
         case _:
             return {
                 "error": 'say {"action": "list"}, or {"action": "redrive", "cause": "..."} with a cause of it'

@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from kii_push import calls, delivery, observability, queues
-from kii_push.unattended import settle
+from kii_push.common import calls, observability
+from kii_push.push import delivery
+from kii_push.queues import sqs as queues
+from kii_push.queues.unattended import settle
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

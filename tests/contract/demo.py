@@ -9,8 +9,8 @@ import boto3
 import httpx
 from botocore.stub import Stubber
 
-from kii_push.client import KiiClient, http_client
-from kii_push.secrets import CredentialsSource
+from kii_push.kii.client import KiiClient, http_client
+from kii_push.kii.credentials import CredentialsSource
 
 APP = "demoapp1"
 CLIENT = {"client_id": "demo-client", "client_secret": "demo-secret"}

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from kii_push import payload
-from kii_push.identifiers import APP, Scope
-from kii_push.payload import Context, Network
+from kii_push.kii.identifiers import APP, Scope
+from kii_push.message import payload
+from kii_push.message.payload import Context, Network
 
 type Json = dict[str, Any]
 

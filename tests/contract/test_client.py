@@ -13,9 +13,9 @@ from kii_push.errors import (
     TooManyRequests,
     WrongToken,
 )
-from kii_push.identifiers import APP, Principal, Scope
-from kii_push.subscriptions import Subscriptions, Topic
-from kii_push.topics import Topics
+from kii_push.kii.identifiers import APP, Principal, Scope
+from kii_push.kii.subscriptions import Subscriptions, Topic
+from kii_push.kii.topics import Topics
 from local.device import Device
 from local.process import free_ports
 from tests.contract.demo import APP as APP_ID

@@ -3,13 +3,13 @@
 import pytest
 
 from kii_push.errors import KiiError, KiiUnavailable
-from kii_push.identifiers import APP, Principal, Scope
-from kii_push.installations import DeviceType, Installation, Installations
-from kii_push.objects import Objects
-from kii_push.principals import resolve
-from kii_push.subscriptions import Bucket, Subscriptions, Topic
-from kii_push.topics import Subject, Topics
-from kii_push.user_payloads import UserPayloads
+from kii_push.kii.accounts import resolve
+from kii_push.kii.identifiers import APP, Principal, Scope
+from kii_push.kii.installations import DeviceType, Installation, Installations
+from kii_push.kii.objects import Objects
+from kii_push.kii.subscriptions import Bucket, Subscriptions, Topic
+from kii_push.kii.topics import Subject, Topics
+from kii_push.kii.user_payloads import UserPayloads
 from tests.contract.demo import Demo
 
 SCOPES = [

@@ -16,12 +16,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from kii_push import message, message_shape, payload
 from kii_push.errors import InvalidRequest
-from kii_push.message import Message, RuleSet
-from kii_push.payload import Context
+from kii_push.message import fields, payload, rules
+from kii_push.message.payload import Context
+from kii_push.message.rules import Message, RuleSet
 from sandbox.kii.scope import Scope
-from sandbox.messages import payloads, rules
+from sandbox.messages import payloads
+from sandbox.messages import rules as sandbox_rules
 from tests.contract.demo import CLIENT, SEED
 from tests.contract.messages import (
     APP_ID,
@@ -56,8 +57,8 @@ def contexts(rule_set: RuleSet) -> tuple[Context, ...]:
 def verdict(body: Message, context: Context, rule_set: RuleSet) -> list[str]:
     """Return the fields that the layer objects to."""
     try:
-        msgspec.convert(body, message_shape.Message)
-        message.check(body, context, rule_set)
+        msgspec.convert(body, fields.Message)
+        rules.check(body, context, rule_set)
     except msgspec.ValidationError as error:
         return [str(error)]
     except InvalidRequest as error:
@@ -66,7 +67,7 @@ def verdict(body: Message, context: Context, rule_set: RuleSet) -> list[str]:
 
 
 def sandbox_verdict(body: Message, context: Context, rule_set: RuleSet) -> dict[str, str]:
-    return rules.check(
+    return sandbox_rules.check(
         body,
         direct=rule_set == "direct",
         profile="strict-old" if rule_set == "strict-old" else "new",
@@ -97,12 +98,12 @@ def in_sandbox(context: Context) -> payloads.Context:
 def rules_broken(case: Case, rule_set: RuleSet) -> set[str]:
     """Return the letters of the rules that a well-formed message breaks."""
     try:
-        msgspec.convert(case.message, message_shape.Message)
+        msgspec.convert(case.message, fields.Message)
     except msgspec.ValidationError:
         return {"shape"}
     return {
         rule.ref
-        for rule in message.RULES
+        for rule in rules.RULES
         if rule_set in rule.rule_sets and any(rule.check(case.message, case.context))
     }
 
@@ -121,12 +122,12 @@ def test_in_one_process(rule_set: RuleSet) -> None:
             same_bytes(case)
         if "shape" not in broken:
             # What is really sent is the completed message.
-            completed = message.complete(case.message)
+            completed = rules.complete(case.message)
             refused = verdict(completed, case.context, rule_set)
             assert bool(refused) == bool(sandbox_verdict(completed, case.context, rule_set)), refused
 
     def same_bytes(case: Case) -> None:
-        for network, used in message.sizes(case.message, case.context).items():
+        for network, used in rules.sizes(case.message, case.context).items():
             carried = payloads.explicit(case.message, network, in_sandbox(case.context))
             assert used == len(payloads.encode(carried)), network
             met[f"full {network}"] += used == payload.LIMITS.get(network, -1)
@@ -134,7 +135,7 @@ def test_in_one_process(rule_set: RuleSet) -> None:
     for change in CHANGES:
         IN_PROCESS(given(cases(contexts(rule_set), change))(same_verdict))()
     # The messages are worth something: each rule was broken, each limit met to the byte, many broke nothing.
-    wanted = {rule.ref for rule in message.RULES if rule_set in rule.rule_sets} | {"shape"}
+    wanted = {rule.ref for rule in rules.RULES if rule_set in rule.rule_sets} | {"shape"}
     wanted |= {f"full {network}" for network in payload.LIMITS}
     assert wanted <= {what for what, times in met.items() if times}, met
     assert met["none"] > 3 * IN_PROCESS.max_examples, met

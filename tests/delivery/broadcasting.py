@@ -3,10 +3,12 @@
 from typing import Any
 from uuid import uuid4
 
-from kii_push import aws, broadcast, fan_out
-from kii_push.broadcasts import Broadcasts, Progress
-from kii_push.ledger import Ledger
-from kii_push.stop import StopSwitch
+from kii_push.broadcast import fan_out
+from kii_push.broadcast import request as broadcast_request
+from kii_push.broadcast.store import Broadcasts, Progress
+from kii_push.common import aws
+from kii_push.push.ledger import Ledger
+from kii_push.push.stop_switch import StopSwitch
 
 MESSAGE = {"data": {"m": "hi"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
 
@@ -27,7 +29,7 @@ class Sale:
         """Accept the broadcast to a list."""
         aws.s3().put_object(Bucket=self.bucket, Key="lists/all", Body=lines)
         value = {"message": MESSAGE, "recipientsKey": "lists/all", "confirm": True}
-        return self.kept.accept(broadcast.from_json(value, default_id="sale", confirm_above=100))
+        return self.kept.accept(broadcast_request.from_json(value, default_id="sale", confirm_above=100))
 
     def run(self, stretch: str, time_left: int = 900_000) -> None:
         """Fan out as the function does."""

@@ -11,14 +11,15 @@ import httpx
 import pytest
 import yaml
 
-from kii_push import aws, gate, request
-from kii_push.client import KiiClient, http_client
-from kii_push.delivery import Delivery
-from kii_push.gate import Gate
-from kii_push.ledger import Ledger
-from kii_push.observability import metrics
-from kii_push.secrets import CredentialsSource
-from kii_push.stop import StopSwitch
+from kii_push.common import aws
+from kii_push.common.observability import metrics
+from kii_push.kii.client import KiiClient, http_client
+from kii_push.kii.credentials import CredentialsSource
+from kii_push.push import request, throttle
+from kii_push.push.delivery import Delivery
+from kii_push.push.ledger import Ledger
+from kii_push.push.stop_switch import StopSwitch
+from kii_push.push.throttle import Gate
 from local.ministack import start_ministack
 from local.process import end, free_ports
 from local.settings import ROOT, aws_variables
@@ -136,7 +137,7 @@ def pushes(client: KiiClient, ledger: Ledger, table: str) -> Delivery:
 @pytest.fixture
 def short_recovery(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let the breaker try again after a second."""
-    monkeypatch.setattr(gate, "RECOVERY", 1)
+    monkeypatch.setattr(throttle, "RECOVERY", 1)
     return 1
 
 

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from kii_push import broadcast
-from kii_push.broadcast import Job, RecipientShape
+from kii_push.broadcast import request as broadcast_request
+from kii_push.broadcast.request import Job, RecipientShape
 from kii_push.errors import InvalidRequest
-from kii_push.request import PushRequest, UserTarget
-from kii_push.request import from_json as push_from_json
+from kii_push.push.request import PushRequest, UserTarget
+from kii_push.push.request import from_json as push_from_json
 
 SHORT = {"title": "Sale", "body": "Today"}
 
 
-def read(confirm_above: int = 100, **fields: Any) -> broadcast.BroadcastRequest:
-    return broadcast.from_json(fields, default_id="sale", confirm_above=confirm_above)
+def read(confirm_above: int = 100, **fields: Any) -> broadcast_request.BroadcastRequest:
+    return broadcast_request.from_json(fields, default_id="sale", confirm_above=confirm_above)
 
 
 def made(job: Job, recipient: str | RecipientShape) -> PushRequest:
@@ -109,8 +109,8 @@ def test_confirm_lets_a_large_one_through() -> None:
 
 
 def test_a_line_of_an_object_is_a_string_or_an_object() -> None:
-    assert broadcast.recipient(b'"u-1"\n') == "u-1"
-    assert broadcast.recipient(b'{"user": "u-1"}\n') == RecipientShape("u-1")
+    assert broadcast_request.recipient(b'"u-1"\n') == "u-1"
+    assert broadcast_request.recipient(b'{"user": "u-1"}\n') == RecipientShape("u-1")
     for wrong in (
         b"u-1\n",
         b"\n",
@@ -120,7 +120,7 @@ def test_a_line_of_an_object_is_a_string_or_an_object() -> None:
         b'{"user": "u", "values": {"a": []}}',
     ):
         with pytest.raises(InvalidRequest):
-            broadcast.recipient(wrong)
+            broadcast_request.recipient(wrong)
 
 
 def test_a_user_who_cannot_be_addressed_is_refused() -> None:

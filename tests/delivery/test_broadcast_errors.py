@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from kii_push import aws, fan_out
+from kii_push.broadcast import fan_out
+from kii_push.broadcast.fan_out import Position
+from kii_push.common import aws
 from kii_push.errors import QueueError
-from kii_push.fan_out import Position
 from tests.delivery.broadcasting import Sale, recipients
 
 if TYPE_CHECKING:

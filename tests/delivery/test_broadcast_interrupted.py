@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from kii_push import aws, fan_out
+from kii_push.broadcast import fan_out
+from kii_push.common import aws
 from kii_push.errors import LedgerError, QueueError
 from tests.delivery.broadcasting import Sale
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from botocore.exceptions import ClientError
 
-from kii_push import aws, broadcast_count, fan_out
+from kii_push.broadcast import fan_out, progress
+from kii_push.common import aws
 from kii_push.errors import LedgerError
-from kii_push.ledger import SHARDS, Claim, Ledger, Receipt, broadcast_shard
-from kii_push.request import from_json
+from kii_push.push.ledger import SHARDS, Claim, Ledger, Receipt, broadcast_shard
+from kii_push.push.request import from_json
 from tests.delivery.broadcasting import Sale, recipients
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def test_thousands_of_pushes_are_counted_over_all_shards(sale: Sale) -> None:
         aws.dynamodb().batch_write_item(RequestItems={sale.table: requests})
 
     began = time.monotonic()
-    counts = broadcast_count.count(aws.dynamodb(), sale.table, "sale")
+    counts = progress.count(aws.dynamodb(), sale.table, "sale")
 
     assert counts == {"sent": 500, "rejected": 500, "not_sent": 500, "unknown": 1000, "expired": 500}
     assert time.monotonic() - began < 20
-    assert broadcast_count.count(aws.dynamodb(), sale.table, "sal") == NOTHING
+    assert progress.count(aws.dynamodb(), sale.table, "sal") == NOTHING
 
 
 def test_a_push_whose_settlement_got_lost_is_unknown_once_its_sender_cannot_live(
@@ -119,7 +120,7 @@ def test_one_that_is_not_done_is_stopped_even_if_it_cannot_be_counted(
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")
 
     with monkeypatch.context() as patch:
-        patch.setattr(broadcast_count, "count", throttled)
+        patch.setattr(progress, "count", throttled)
         with pytest.raises(LedgerError, match="ThrottlingException"):
             sale.progress()
         assert sale.kept.stop("sale")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from kii_push import stop
 from kii_push.errors import Expired, LedgerError
-from kii_push.stop import StopSwitch
+from kii_push.push import stop_switch
+from kii_push.push.stop_switch import StopSwitch
 
 
 class Table:
@@ -97,7 +97,7 @@ def test_an_answer_is_good_for_two_seconds(
 def test_it_remembers_the_last_broadcasts_only(
     switch: StopSwitch, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stop, "_MOST", 2)
+    monkeypatch.setattr(stop_switch, "_MOST", 2)
     for name in ("a", "b", "b", "c", "b", "a"):
         switch.check(name)
     assert table.asked == ["a", "b", "c", "a"]

@@ -9,13 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec import UNSET
 
-from kii_push import aws, broadcast, broadcasts, fan_out, stop
-from kii_push.broadcasts import Broadcasts, Gone, Progress
-from kii_push.delivery import Delivery
+from kii_push.broadcast import fan_out, store
+from kii_push.broadcast import request as broadcast_request
+from kii_push.broadcast.store import Broadcasts, Gone, Progress
+from kii_push.common import aws
 from kii_push.errors import IDConflict, InvalidRequest, LedgerError
-from kii_push.ledger import Ledger
-from kii_push.stop import StopSwitch
-from kii_push.unattended import settle
+from kii_push.push import stop_switch
+from kii_push.push.delivery import Delivery
+from kii_push.push.ledger import Ledger
+from kii_push.push.stop_switch import StopSwitch
+from kii_push.queues.unattended import settle
 from tests.delivery.conftest import Kii
 
 if TYPE_CHECKING:
@@ -49,15 +52,15 @@ def _queues(queue: "Queue", dead_letters: "Queue", monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FAN_OUT_QUEUE_URL", dead_letters.url)
 
 
-def asked(*recipients: Any, **more: Any) -> broadcast.BroadcastRequest:
+def asked(*recipients: Any, **more: Any) -> broadcast_request.BroadcastRequest:
     given = {"message": MESSAGE, "recipients": list(recipients), **more}
     value = {name: each for name, each in given.items() if each is not UNSET}
-    return broadcast.from_json(value, default_id="sale", confirm_above=100)
+    return broadcast_request.from_json(value, default_id="sale", confirm_above=100)
 
 
-def asked_of_list() -> broadcast.BroadcastRequest:
+def asked_of_list() -> broadcast_request.BroadcastRequest:
     value = {"message": MESSAGE, "recipientsKey": "lists/all", "confirm": True}
-    return broadcast.from_json(value, default_id="sale", confirm_above=100)
+    return broadcast_request.from_json(value, default_id="sale", confirm_above=100)
 
 
 def put_list(bucket: str, lines: str) -> None:
@@ -133,7 +136,7 @@ def test_a_list_that_is_one_long_line_is_read_in_pieces(
     put_list(bucket, json.dumps([f"u-{number}" for number in range(20_000)]))
     assert kept.accept(asked_of_list())
     job = kept.job("sale")
-    assert [len(line) for line in kept.lines(job, 0)][:2] == [broadcasts.LONGEST_LINE] * 2
+    assert [len(line) for line in kept.lines(job, 0)][:2] == [store.LONGEST_LINE] * 2
     fan_out.begin("sale")
     fan_out.run(drain(dead_letters)[0], kept, ledger, switch, plenty)
     assert drain(queue) == []
@@ -325,7 +328,7 @@ def test_the_environment_names_table_and_bucket(
 ) -> None:
     for name, value in {"LEDGER_TABLE": table, "BROADCAST_BUCKET": bucket, "LEDGER_DAYS": "30"}.items():
         monkeypatch.setenv(name, value)
-    kept = broadcasts.from_environment()
+    kept = store.from_environment()
     assert kept.accept(asked("u-1"))
     assert kept.job("sale").message == MESSAGE
-    stop.from_environment().check("sale")
+    stop_switch.from_environment().check("sale")

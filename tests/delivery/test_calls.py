@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from kii_push import calls
-from kii_push.calls import CallCounter
-from kii_push.client import KiiClient, http_client
-from kii_push.observability import metrics
-from kii_push.secrets import CredentialsSource
+from kii_push.common import calls
+from kii_push.common.calls import CallCounter
+from kii_push.common.observability import metrics
+from kii_push.kii.client import KiiClient, http_client
+from kii_push.kii.credentials import CredentialsSource
 from tests.delivery.conftest import Kii, Secret
 
 if TYPE_CHECKING:

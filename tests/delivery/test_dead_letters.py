@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from kii_push import aws, queues
-from kii_push.dead_letters import drop, groups, redrive
-from kii_push.delivery import Delivery
+from kii_push.common import aws
+from kii_push.dead_letters.actions import drop, groups, redrive
 from kii_push.errors import InvalidRequest, NoAnswer, Outcome, PushError, Violation, kii_error
-from kii_push.ledger import Ledger
-from kii_push.request import parse
-from kii_push.unattended import Settled, settle
+from kii_push.push.delivery import Delivery
+from kii_push.push.ledger import Ledger
+from kii_push.push.request import parse
+from kii_push.queues import sqs as queues
+from kii_push.queues.unattended import Settled, settle
 from tests.delivery.conftest import Kii, body
 from tests.delivery.test_delivery import fail
 from tests.support import Queue

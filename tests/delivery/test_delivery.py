@@ -10,9 +10,8 @@ from typing import NoReturn
 import httpx
 import pytest
 
-from kii_push import aws, calls, runtime
-from kii_push.client import KiiClient
-from kii_push.delivery import Delivery, from_environment
+from kii_push import runtime
+from kii_push.common import aws, calls
 from kii_push.errors import (
     Expired,
     InFlight,
@@ -24,9 +23,11 @@ from kii_push.errors import (
     Outcome,
     PushError,
 )
-from kii_push.gate import Gate
-from kii_push.ledger import Ledger, Receipt
-from kii_push.stop import StopSwitch
+from kii_push.kii.client import KiiClient
+from kii_push.push.delivery import Delivery, from_environment
+from kii_push.push.ledger import Ledger, Receipt
+from kii_push.push.stop_switch import StopSwitch
+from kii_push.push.throttle import Gate
 from tests.delivery.conftest import Kii, body, push
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kii_push import aws
+from kii_push.common import aws
 from kii_push.errors import (
     Expired,
     IDConflict,
@@ -20,7 +20,7 @@ from kii_push.errors import (
     Outcome,
     PushError,
 )
-from kii_push.ledger import Claim, Entry, Ledger, Receipt, broadcast_shard, from_environment
+from kii_push.push.ledger import Claim, Entry, Ledger, Receipt, broadcast_shard, from_environment
 from tests.delivery.conftest import push
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from kii_push import request
 from kii_push.errors import IDConflict, NoAnswer
-from kii_push.ledger import Receipt
-from kii_push.objects import Written
+from kii_push.kii.objects import Written
+from kii_push.push import request
+from kii_push.push.ledger import Receipt
 
 if TYPE_CHECKING:
-    from kii_push.delivery import Delivery
-    from kii_push.ledger import Ledger
+    from kii_push.push.delivery import Delivery
+    from kii_push.push.ledger import Ledger
     from tests.delivery.conftest import Kii
 
 PATH = "/api/apps/app/things/t-1/buckets/readings/objects"

@@ -5,10 +5,10 @@ import json
 import httpx
 import pytest
 
-from kii_push.delivery import Delivery
 from kii_push.errors import Outcome
-from kii_push.queues import enqueue
-from kii_push.unattended import Settled, settle
+from kii_push.push.delivery import Delivery
+from kii_push.queues.sqs import enqueue
+from kii_push.queues.unattended import Settled, settle
 from tests.delivery.conftest import Kii, body
 from tests.delivery.test_delivery import answer, fail
 from tests.support import Queue

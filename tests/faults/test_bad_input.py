@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kii_push.strict_json import MAX_BYTES
+from kii_push.common.strict_json import MAX_BYTES
 from local.faults.kii import push_request
 from tests.support import dead_letters, wait_until
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kii_push.gate import RECOVERY, STATE_AGE
+from kii_push.push.throttle import RECOVERY, STATE_AGE
 
 if TYPE_CHECKING:
     from local.faults.bundle import Bundle

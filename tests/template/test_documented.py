@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from kii_push import preflight, request
 from kii_push.errors import Outcome
+from kii_push.push import preflight, request
 from local.settings import ROOT
 from tests.template.model import functions, mentioned, of_type, source, transformations
 
@@ -19,7 +19,7 @@ OWN_ALARMS = {
 
 def metrics_counted() -> set[str]:
     """The metric names that `observability` can publish, and those that are made of log lines."""
-    tree = ast.parse((ROOT / "layers/kii/python/kii_push/observability.py").read_text())
+    tree = ast.parse((ROOT / "layers/kii/python/kii_push/common/observability.py").read_text())
     literals = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     filtered = {each["MetricName"] for _, each in transformations()}
     return {*Outcome, *(each for each in literals if isinstance(each, str)), *filtered}

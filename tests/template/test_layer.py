@@ -46,11 +46,11 @@ def test_every_module_has_bytecode_for_the_runtime_that_is_taken_without_a_look_
 
 
 def test_bytecode_names_the_file_where_lambda_has_it(layer: Path) -> None:
-    path = layer / "python/kii_push/client.py"
+    path = layer / "python/kii_push/kii/client.py"
 
     code = marshal.loads(Path(importlib.util.cache_from_source(str(path))).read_bytes()[16:])  # noqa: S302 (ours)
 
-    assert code.co_filename == "/opt/python/kii_push/client.py"
+    assert code.co_filename == "/opt/python/kii_push/kii/client.py"
 
 
 def test_the_layer_is_small(layer: Path) -> None:

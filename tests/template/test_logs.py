@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from kii_push import observability
+from kii_push.common import observability
 from kii_push.errors import BreakerOpen, LedgerError, Outcome, kii_error
 from tests.template.model import functions, of_type, source, transformations
 

@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
-from kii_push import identifiers, request
 from kii_push.errors import InvalidRequest
+from kii_push.kii import identifiers
+from kii_push.push import request
 from local.settings import ROOT
 from openapi.__main__ import files
 from openapi.gateway import definition

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from hypothesis import settings
 
-from kii_push import aws
-from kii_push.observability import logger, metrics
+from kii_push.common import aws
+from kii_push.common.observability import logger, metrics
 
 # The machine may be busy with something else: an example that takes long is no failure.
 settings.register_profile("unit", deadline=None)

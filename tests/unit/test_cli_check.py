@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kii_push import strict_json
+from kii_push.common import strict_json
 from tests.unit import command_line
 from tests.unit.command_line import Shell
 

@@ -7,9 +7,9 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from kii_push import answer
 from kii_push.errors import InvalidRequest, KiiError, LoginFailed, WrongToken
-from kii_push.identifiers import Scope
+from kii_push.kii import response
+from kii_push.kii.identifiers import Scope
 from tests.unit.kii import SECRET, Broken, Endless, MockKii, ok, refusal
 
 MESSAGE = {"data": {"text": "é"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
@@ -99,7 +99,7 @@ def test_topic_pushes_go_to_their_scope(mock: MockKii, scope: Scope, path: str) 
         httpx.Response(201, content=b'{"pushMessageID":7}'),
         httpx.Response(201, json={"pushMessageID": "m" * 257}),
         httpx.Response(201, content=b'{"pushMessageID":"\\ud800"}'),
-        httpx.Response(201, content=b" " * (answer.MAX_BYTES + 1)),
+        httpx.Response(201, content=b" " * (response.MAX_BYTES + 1)),
         httpx.Response(201, content=b"m", headers={"Content-Encoding": "br"}),
         httpx.Response(201, stream=Broken(b'{"push', httpx.ReadError("cut"))),
         httpx.Response(201, stream=Broken(b'{"push', httpx.ReadTimeout("slow"))),
@@ -134,7 +134,7 @@ def test_answer_without_an_end_is_read_only_so_far_and_its_connection_dropped(
     mock.gives(httpx.Response(status, stream=body))
     with contextlib.suppress(KiiError):
         assert mock.client().send_to_user("u-1", MESSAGE) is None
-    assert body.parts * 65_536 <= answer.MAX_BYTES + 65_536
+    assert body.parts * 65_536 <= response.MAX_BYTES + 65_536
     assert body.closed
 
 

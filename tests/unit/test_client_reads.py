@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from kii_push.client import BACKOFF
 from kii_push.errors import KiiError, KiiFailed, KiiUnavailable, KiiUnreachable, NoAnswer, PushError
+from kii_push.kii.client import BACKOFF
 from tests.unit.kii import Broken, MockKii, ok, refusal
 
 PASSING: list[Any] = [

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 
-from kii_push import dry_run, request
 from kii_push.errors import Expired, InvalidRequest, KiiError
+from kii_push.push import dry_run, request
 from tests.unit.kii import MockKii, ok, refusal
 
 ALL = {"fcm", "gcm", "apns", "jpush", "mqtt"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kii_push import request
+from kii_push.push import request
 
 
 def said(**fields: Any) -> request.PushRequest:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from kii_push import identifiers
 from kii_push.errors import InvalidRequest
-from kii_push.identifiers import APP, Principal, Scope, ScopeType, encode
+from kii_push.kii import identifiers
+from kii_push.kii.identifiers import APP, Principal, Scope, ScopeType, encode
 
 type Check = Callable[[str, str], str]
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from kii_push.errors import KiiError, KiiUnavailable, UnreadableAnswer
-from kii_push.identifiers import Principal
-from kii_push.installations import Installation, Installations
+from kii_push.kii.identifiers import Principal
+from kii_push.kii.installations import Installation, Installations
 from tests.unit.kii import MockKii, ok, refusal
 
 ENDPOINT = {

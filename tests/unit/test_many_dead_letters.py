@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from kii_push import aws
-from kii_push.dead_letters import Dealt, drop, groups, redrive
+from kii_push.common import aws
+from kii_push.dead_letters.actions import Dealt, drop, groups, redrive
 from tests.unit.conftest import LogLines
 from tests.unit.sqs import DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
 

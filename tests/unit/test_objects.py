@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from kii_push.errors import KiiError, UnreadableAnswer
-from kii_push.identifiers import APP, Scope
-from kii_push.objects import Objects, Written
+from kii_push.kii.identifiers import APP, Scope
+from kii_push.kii.objects import Objects, Written
 from tests.unit.kii import Broken, MockKii, ok, refusal
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kii_push import observability
+from kii_push.common import observability
 from kii_push.errors import InvalidRequest, LedgerError, NoAnswer, Outcome, PushError, Violation, kii_error
 from tests.unit.conftest import LogLines
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from kii_push import payload
-from kii_push.identifiers import Scope
-from kii_push.payload import Context, Network
+from kii_push.kii.identifiers import Scope
+from kii_push.message import payload
+from kii_push.message.payload import Context, Network
 
 DIRECT = Context("demoapp1", user="u-2")
 TOPIC = Context("demoapp1", topic="alerts")

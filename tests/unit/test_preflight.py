@@ -2,11 +2,11 @@
 
 import pytest
 
-from kii_push import preflight
 from kii_push.errors import InvalidRequest
-from kii_push.identifiers import Scope
-from kii_push.payload import Context
-from kii_push.request import TopicTarget, UserTarget
+from kii_push.kii.identifiers import Scope
+from kii_push.message.payload import Context
+from kii_push.push import preflight
+from kii_push.push.request import TopicTarget, UserTarget
 
 ON = {"enabled": True}
 OFF = {"enabled": False}

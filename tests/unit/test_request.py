@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kii_push import request
 from kii_push.errors import InvalidRequest
-from kii_push.identifiers import Scope
-from kii_push.request import PushRequest, TopicTarget, UserTarget
+from kii_push.kii.identifiers import Scope
+from kii_push.push import request
+from kii_push.push.request import PushRequest, TopicTarget, UserTarget
 
 BOB = {"user": "LOGIN_NAME:bob"}
 MESSAGE = {"data": {"order": "42"}, "gcm": {"enabled": True}, "apns": {"enabled": True}}

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from kii_push import preflight, request
 from kii_push.errors import InvalidRequest
-from kii_push.identifiers import Scope
-from kii_push.request import BucketTarget
+from kii_push.kii.identifiers import Scope
+from kii_push.push import preflight, request
+from kii_push.push.request import BucketTarget
 
 BUCKET = {"bucket": "readings"}
 READING = {"celsius": 21.5}

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.stub import Stubber
 
-from kii_push import aws, calls, runtime
+from kii_push import runtime
+from kii_push.common import aws, calls
 
 SECRET = {"appID": "a", "clientID": "c", "clientSecret": "s", "site": "jp"}
 

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from kii_push import payload, preflight, short_form
-from kii_push.payload import Network
-from kii_push.request import Target, TopicTarget, UserTarget
-from kii_push.short_form import ShortMessage
+from kii_push.message import payload, short_form
+from kii_push.message.payload import Network
+from kii_push.message.short_form import ShortMessage
+from kii_push.push import preflight
+from kii_push.push.request import Target, TopicTarget, UserTarget
 from sandbox.kii.scope import Scope
-from sandbox.messages import payloads, rules
+from sandbox.messages import payloads
+from sandbox.messages import rules as sandbox_rules
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "short_form"
 APP_ID = "demoapp1"
@@ -53,7 +55,7 @@ def test_golden(network: Network, *, pytestconfig: pytest.Config) -> None:
     for name, (target, context) in WHERE.items():
         expanded = short_form.expand(msgspec.convert(given, ShortMessage), ())
         found["body"] = preflight.checked(expanded, target, APP_ID)
-        assert rules.check(found["body"], direct=name == "user", context=context) == {}
+        assert sandbox_rules.check(found["body"], direct=name == "user", context=context) == {}
         found["carried"][name] = payloads.explicit(found["body"], network, context)
     if pytestconfig.getoption("--update-golden"):
         file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kii_push import strict_json
+from kii_push.common import strict_json
+from kii_push.common.strict_json import MAX_BYTES, MAX_DEPTH, TooLarge
 from kii_push.errors import InvalidRequest
-from kii_push.strict_json import MAX_BYTES, MAX_DEPTH, TooLarge
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

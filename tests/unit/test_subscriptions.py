@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from kii_push.errors import KiiError
-from kii_push.identifiers import APP, Principal, Scope
-from kii_push.subscriptions import Bucket, Subscriptions, Topic
+from kii_push.kii.identifiers import APP, Principal, Scope
+from kii_push.kii.subscriptions import Bucket, Subscriptions, Topic
 from tests.unit.kii import MockKii, ok, refusal
 
 USER = Principal("user", "u-1")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from kii_push import aws
+from kii_push.common import aws
 from kii_push.errors import KiiUnreachable, LoginFailed
-from kii_push.secrets import Credentials, CredentialsSource
-from kii_push.tokens import LIFETIME, MARGIN, TokenSource
+from kii_push.kii.credentials import Credentials, CredentialsSource
+from kii_push.kii.tokens import LIFETIME, MARGIN, TokenSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kii_push.errors import InvalidRequest
-from kii_push.topics import Subject, parse_subject, parse_verb
+from kii_push.kii.topics import Subject, parse_subject, parse_verb
 
 
 @pytest.mark.parametrize("verb", ["SUBSCRIBE_TO_TOPIC", "SEND_MESSAGE_TO_TOPIC"])

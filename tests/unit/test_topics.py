@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from kii_push.errors import KiiError, UnreadableAnswer
-from kii_push.identifiers import APP, Scope
-from kii_push.topics import Subject, Topics
+from kii_push.kii.identifiers import APP, Scope
+from kii_push.kii.topics import Subject, Topics
 from tests.unit.kii import MockKii, ok, refusal
 
 GROUP = Scope("group", "g/1")

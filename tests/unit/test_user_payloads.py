@@ -3,7 +3,7 @@
 import pytest
 
 from kii_push.errors import KiiError, UnreadableAnswer
-from kii_push.user_payloads import UserPayloads
+from kii_push.kii.user_payloads import UserPayloads
 from tests.unit.kii import MockKii, ok, refusal
 
 

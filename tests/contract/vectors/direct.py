@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kii_push import payload
-from kii_push.payload import Context, Network
+from kii_push.message import payload
+from kii_push.message.payload import Context, Network
 from tests.contract.vectors.steps import (
     OK,
     Ask,

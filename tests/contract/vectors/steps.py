@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
-from kii_push.client import KiiClient
+from kii_push.kii.client import KiiClient
 from local.device import Device
 from tests.contract.demo import APP, CLIENT, PASSWORD, Demo
 

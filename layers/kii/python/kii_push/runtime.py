@@ -7,9 +7,9 @@ full CPU whatever the memory size. Secrets and tokens are looked up at the first
 import functools
 import os
 
-from kii_push import aws, calls
-from kii_push.client import KiiClient, http_client
-from kii_push.secrets import CredentialsSource
+from kii_push.common import aws, calls
+from kii_push.kii.client import KiiClient, http_client
+from kii_push.kii.credentials import CredentialsSource
 
 
 @functools.cache

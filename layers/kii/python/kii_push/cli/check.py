@@ -6,14 +6,15 @@ from typing import Annotated, Literal, NoReturn
 import typer
 from msgspec import to_builtins
 
-from kii_push import message, payload, preflight, request
 from kii_push.cli import files, output
 from kii_push.cli.failure import Status
 from kii_push.cli.options import File, Group, Json, Thing, User
-from kii_push.dry_run import NetworkUse, ObjectUse, Report
 from kii_push.errors import InvalidRequest
-from kii_push.message import Message
-from kii_push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
+from kii_push.message import payload, rules
+from kii_push.message.rules import Message
+from kii_push.push import preflight, request
+from kii_push.push.dry_run import NetworkUse, ObjectUse, Report
+from kii_push.push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
 
 # As long as Kii's own.
 _SOME_APP = "x" * 12
@@ -82,6 +83,6 @@ def _report(push: PushRequest, body: Message, app_id: str) -> Report:
     if isinstance(push.target, BucketTarget):
         used = ObjectUse(preflight.characters(body), preflight.LONGEST_OBJECT)
         return Report(id=push.id, object=used)
-    sizes = message.sizes(body, preflight.context(push.target, app_id))
+    sizes = rules.sizes(body, preflight.context(push.target, app_id))
     networks = {network: NetworkUse(used, payload.LIMITS.get(network)) for network, used in sizes.items()}
     return Report(id=push.id, networks=networks)

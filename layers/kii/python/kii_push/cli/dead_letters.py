@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kii_push.cli import output
 from kii_push.cli.failure import Failure, Status
 from kii_push.cli.options import Json
-from kii_push.dead_letters import HIDDEN, Dealt, Listing
+from kii_push.dead_letters.actions import HIDDEN, Dealt, Listing
 from kii_push.errors import Outcome
 
 dead_letters = typer.Typer(help="Pushes that wait for a person.", no_args_is_help=True)

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kii_push import request, strict_json
 from kii_push.cli.failure import Failure, Status
+from kii_push.common import strict_json
 from kii_push.errors import InvalidRequest, Violation
+from kii_push.push import request
 
 _EXAMPLES = {
     "user": "user:LOGIN_NAME:bob",

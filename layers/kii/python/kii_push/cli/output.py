@@ -7,8 +7,8 @@ from typing import Any
 import typer
 from msgspec import UNSET
 
-from kii_push.dry_run import NetworkUse, Report
 from kii_push.errors import InvalidRequest
+from kii_push.push.dry_run import NetworkUse, Report
 
 
 def line(text: str, *, error: bool = False) -> None:

@@ -6,15 +6,15 @@ from uuid import uuid4
 import typer
 from msgspec import Struct, to_builtins
 
-from kii_push import request
 from kii_push.cli import files, output
 from kii_push.cli.api import Api
 from kii_push.cli.failure import Failure, Status
 from kii_push.cli.options import File, Group, Json, Region, Thing, Url, User
-from kii_push.dry_run import Report
-from kii_push.identifiers import encode
-from kii_push.message_shape import wire_name
-from kii_push.request import Target, TopicTarget, UserTarget
+from kii_push.kii.identifiers import encode
+from kii_push.message.fields import wire_name
+from kii_push.push import request
+from kii_push.push.dry_run import Report
+from kii_push.push.request import Target, TopicTarget, UserTarget
 
 
 class _Sent(Struct, rename=wire_name, omit_defaults=True):

@@ -1,0 +1,167 @@
+"""The HTTPS door: read API Gateway's event, answer JSON, and errors as RFC 9457 problems."""
+
+import base64
+import functools
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from kii_push.api import params
+from kii_push.common import calls, observability, strict_json
+from kii_push.errors import (
+    IDConflict,
+    InFlight,
+    InvalidRequest,
+    KiiError,
+    NotFound,
+    Outcome,
+    PushError,
+    Violation,
+)
+
+type Event = Mapping[str, Any]
+type Answer = dict[str, Any]
+type Handler = Callable[[Event], Answer]
+
+_STATUS = {
+    Outcome.REJECTED: HTTPStatus.BAD_REQUEST,
+    Outcome.NOT_SENT: HTTPStatus.SERVICE_UNAVAILABLE,
+    Outcome.UNKNOWN: HTTPStatus.GATEWAY_TIMEOUT,
+    Outcome.EXPIRED: HTTPStatus.GONE,
+}
+# Kii's own statuses that mean the same from here. Its 401 and 403 speak of the bundle's token, not of the
+# caller's signature, and would be taken for the gateway's.
+_KIIS_OWN = {400, 404, 409, 429}
+_TITLES = {
+    Outcome.REJECTED: "The request was refused",
+    Outcome.NOT_SENT: "Kii did not take the request; try again later",
+    Outcome.UNKNOWN: "Whether Kii took the request is unknown",
+    Outcome.EXPIRED: "The push came too late and was dropped",
+}
+_FAULT = "A fault of the bundle's own; the log says where"
+# Answers name people's devices, and the passwords of the broker.
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+class UnsupportedMediaType(InvalidRequest):
+    """The body's Content-Type is not JSON."""
+
+
+_STATUS_OF: dict[type[PushError], HTTPStatus] = {
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    strict_json.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NotFound: HTTPStatus.NOT_FOUND,
+    IDConflict: HTTPStatus.CONFLICT,
+    InFlight: HTTPStatus.CONFLICT,
+}
+
+
+def api(handler: Handler) -> Callable[[Event, object], Answer]:
+    """Make a Lambda handler of a function that takes the event, answers, or raises a PushError.
+
+    A call with a query parameter is refused: see `api_taking`.
+    """
+    return api_taking()(handler)
+
+
+def api_taking(*queries: str) -> Callable[[Handler], Callable[[Event, object], Answer]]:
+    """Return what makes a Lambda handler as `api` does, for calls that may have these query parameters."""
+
+    def decorated(handler: Handler) -> Callable[[Event, object], Answer]:
+        @functools.wraps(handler)
+        def answered(event: Event, _context: object) -> Answer:
+            try:
+                params.refuse_other_queries(event, queries)
+                return handler(event)
+            except PushError as error:
+                observability.refused(event["httpMethod"], event["resource"], error)
+                return problem(error)
+            except Exception as error:  # noqa: BLE001 (logged; Lambda's own log would quote its message)
+                observability.crashed(error)
+                return fault()
+            finally:
+                calls.from_environment().write()
+                observability.flush()
+
+        return answered
+
+    return decorated
+
+
+def json_body(event: Event, max_bytes: int = strict_json.MAX_BYTES) -> Any:
+    """Return the event's decoded JSON body. Raises InvalidRequest, TooLarge or UnsupportedMediaType."""
+    media_type = (header(event, "content-type") or "").split(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaType(Violation("Content-Type", "must be application/json"))
+    text = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        try:
+            text = base64.b64decode(text).decode()
+        except ValueError:
+            raise InvalidRequest(Violation("", "the body is not UTF-8")) from None
+    return strict_json.loads(text, max_bytes)
+
+
+def header(event: Event, name: str) -> str | None:
+    """Return a header by its lower-case name."""
+    headers: Mapping[str, str] = event.get("headers") or {}
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return a JSON answer."""
+    return _answer(status, json.dumps(body, ensure_ascii=False), "application/json", headers)
+
+
+def done(headers: Mapping[str, str] | None = None) -> Answer:
+    """Return 204, the answer without a body."""
+    return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _NOT_KEPT | dict(headers or {}), "body": ""}
+
+
+def problem(error: PushError, push_id: str | None = None) -> Answer:
+    """Return the RFC 9457 problem for `error`, with Kii's `errorCode` and the fields that are wrong.
+
+    `push_id` is what the push's record can be asked for by.
+    """
+    members: dict[str, Any] = {"detail": error.reason, "outcome": error.outcome}
+    if push_id is not None:
+        members["id"] = push_id
+    if error.error_code:
+        members["errorCode"] = error.error_code
+    if isinstance(error, InvalidRequest):
+        members["errors"] = [{"field": each.field, "reason": each.reason} for each in error.violations]
+    wait = error.retry_after
+    # Kii may say 0, which is not worth saying: nobody should come back within the second.
+    headers = {} if wait is None else {"Retry-After": str(max(1, wait))}
+    return _problem(_status(error), f"urn:kii-push:{error.outcome}", _TITLES[error.outcome], members, headers)
+
+
+def fault() -> Answer:
+    """Return the problem for a fault of our own."""
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", _FAULT, {}, {})
+
+
+def _status(error: PushError) -> int:
+    if type(error) in _STATUS_OF:
+        return _STATUS_OF[type(error)]
+    if isinstance(error, KiiError) and error.status in _KIIS_OWN:
+        return error.status
+    if isinstance(error, KiiError) and error.outcome == Outcome.REJECTED:
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    return _STATUS[error.outcome]
+
+
+def _problem(
+    status: int, type_: str, title: str, members: Mapping[str, Any], headers: Mapping[str, str]
+) -> Answer:
+    body = {"type": type_, "title": title, "status": int(status), **members}
+    return _answer(status, json.dumps(body, ensure_ascii=False), "application/problem+json", headers)
+
+
+def _answer(status: int, body: str, media_type: str, headers: Mapping[str, str] | None) -> Answer:
+    return {
+        "statusCode": int(status),
+        "headers": {"Content-Type": media_type, **_NOT_KEPT, **(headers or {})},
+        "body": body,
+    }

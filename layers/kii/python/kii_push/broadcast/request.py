@@ -1,0 +1,186 @@
+"""The broadcast request: a message for many users, the same for all or a template with each one's values."""
+
+import re
+import string
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from kii_push.common import strict_json
+from kii_push.common.decode import convert
+from kii_push.errors import InvalidRequest, Violation
+from kii_push.kii import identifiers
+from kii_push.message import rules
+from kii_push.message.fields import wire_name
+from kii_push.message.payload import Context
+from kii_push.push import request
+from kii_push.push.request import OnUnknown
+
+# Recipients that may stand in the request itself; more come as an object in the stack's bucket.
+MOST_INLINE = 10_000
+# Of the request. Lambda is called with at most 6 MB, in which the body is a string with every quote escaped.
+MAX_BYTES = 5_000_000
+# Of the keys of lists; the others in the bucket are the bundle's own.
+LISTS = "lists/"
+# It stands in paths and object keys, and has room for `:` and a line number in a push's ID.
+_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
+
+type Value = str | int | float | bool
+
+
+class RecipientShape(Struct, forbid_unknown_fields=True):
+    """A user, and what the template's `${name}` stand for in his message."""
+
+    user: str
+    values: dict[str, Value] = {}
+
+
+type Inline = Annotated[list[str | RecipientShape], Meta(min_length=1, max_length=MOST_INLINE)]
+
+
+class BroadcastShape(Struct, forbid_unknown_fields=True, rename=wire_name):
+    """The broadcast request as it stands in JSON.
+
+    `message` or `template`, each Kii's body or the short form; in a template every `${name}` in a string is
+    replaced by the recipient's value (`$$` is a dollar sign). `recipients`, each a user identifier or
+    RecipientShape, or `recipientsKey`, the key below LISTS of an object in the stack's bucket with one
+    of these in JSON a line. `confirm` is needed above the stack's threshold, and for an object.
+    """
+
+    id: str | UnsetType = UNSET
+    message: dict[str, Any] | UnsetType = UNSET
+    template: dict[str, Any] | UnsetType = UNSET
+    recipients: Inline | UnsetType = UNSET
+    recipients_key: Annotated[str, Meta(min_length=1, max_length=1024)] | UnsetType = UNSET
+    not_after: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    on_unknown: OnUnknown = "hold"
+    confirm: bool = False
+
+
+class Job(Struct, rename=wire_name, omit_defaults=True):
+    """What each push of a broadcast is made from.
+
+    `recipients_version` is the ETag of the object with the recipients; `not_after` is ISO 8601.
+    """
+
+    id: str
+    message: dict[str, Any]
+    is_template: bool
+    recipients_key: str
+    recipients_version: str = ""
+    not_after: str | None = None
+    on_unknown: OnUnknown = "hold"
+
+    def push(self, line: int, recipient: str | RecipientShape) -> dict[str, Any]:
+        """Return the push request for the recipient on this line, counted from 1.
+
+        Raises InvalidRequest if he cannot be addressed or has no value for a name in the template.
+        """
+        who = RecipientShape(recipient) if isinstance(recipient, str) else recipient
+        message = self.message
+        if self.is_template:
+            message = _filled(message, _texts(who.values), "template")
+        push = {
+            "id": self.push_id(line),
+            "target": {"user": identifiers.user(who.user, "user")},
+            "message": message,
+            "onUnknown": self.on_unknown,
+            "broadcast": self.id,
+        }
+        return push | ({"notAfter": self.not_after} if self.not_after else {})
+
+    def push_id(self, line: int) -> str:
+        """Return the ID of the push for this line: the same however often the broadcast is fanned out."""
+        return f"{self.id}:{line}"
+
+
+@dataclass(frozen=True)
+class BroadcastRequest:
+    """A checked broadcast: its job, and the recipients if they came with it."""
+
+    job: Job
+    recipients: list[str | RecipientShape] | None
+
+
+def from_json(value: Any, *, default_id: str, confirm_above: int) -> BroadcastRequest:
+    """Return the broadcast in a decoded JSON `value`.
+
+    Raises InvalidRequest naming the field, also for a message that would be refused whoever gets it.
+    """
+    shape = convert(value, BroadcastShape)
+    is_template = shape.message is UNSET
+    message = shape.template if shape.message is UNSET else shape.message
+    if message is UNSET or (not is_template and shape.template is not UNSET):
+        raise InvalidRequest(Violation("message", "must be given, or a template, not both"))
+    if (shape.recipients is UNSET) == (shape.recipients_key is UNSET):
+        raise InvalidRequest(Violation("recipients", "must be given, or a recipientsKey, not both"))
+    if shape.recipients_key is not UNSET and not shape.recipients_key.startswith(LISTS):
+        raise InvalidRequest(Violation("recipientsKey", f"must begin with {LISTS}"))
+    if not shape.confirm and (shape.recipients is UNSET or len(shape.recipients) > confirm_above):
+        raise InvalidRequest(
+            Violation("confirm", f"must be true for an object or more than {confirm_above} recipients")
+        )
+    _check(message, "template" if is_template else "message")
+    broadcast_id = check_id(default_id if shape.id is UNSET else shape.id, "id")
+    job = Job(
+        id=broadcast_id,
+        message=message,
+        is_template=is_template,
+        recipients_key=f"inline/{broadcast_id}" if shape.recipients_key is UNSET else shape.recipients_key,
+        not_after=None if shape.not_after is UNSET else shape.not_after.isoformat(),
+        on_unknown=shape.on_unknown,
+    )
+    return BroadcastRequest(job, None if shape.recipients is UNSET else shape.recipients)
+
+
+def check_id(value: str, field: str) -> str:
+    """Return a broadcast's ID. Raises InvalidRequest naming `field` if it cannot be one."""
+    if not _ID.fullmatch(value):
+        raise InvalidRequest(Violation(field, "must be 1 to 100 letters, digits, '_', '-' or '.'"))
+    return value
+
+
+def recipient(line: bytes) -> str | RecipientShape:
+    """Return the recipient on a line of an object: JSON, a string or a RecipientShape.
+
+    Raises InvalidRequest.
+    """
+    # What is not UTF-8 becomes what strict_json refuses.
+    value = strict_json.loads(line.decode(errors="surrogateescape"))
+    return value if isinstance(value, str) else convert(value, RecipientShape, "recipient")
+
+
+def _check(message: dict[str, Any], field: str) -> None:
+    """Raise InvalidRequest if nobody can be sent the message; for a template, with each value left empty."""
+    body = _filled(message, defaultdict(str), field) if field == "template" else message
+    try:
+        push = request.from_json({"target": {"user": "somebody"}, "message": body}, default_id="check")
+        rules.check(rules.complete(push.message), Context(app_id="", user="somebody"), "direct")
+    except InvalidRequest as error:
+        violations = (replace(each, field=field + each.field[len("message") :]) for each in error.violations)
+        raise InvalidRequest(*violations) from None
+
+
+def _filled(value: Any, values: Mapping[str, str], path: str) -> Any:
+    if isinstance(value, str):
+        try:
+            return string.Template(value).substitute(values)
+        except KeyError as error:
+            raise InvalidRequest(Violation(path, f"needs the value {error.args[0]!r}")) from None
+        except ValueError:
+            raise InvalidRequest(Violation(path, "has a $ that begins no ${name}; write $$")) from None
+    if isinstance(value, dict):
+        return {key: _filled(each, values, f"{path}.{key}") for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, values, f"{path}[{place}]") for place, each in enumerate(value)]
+    return value
+
+
+def _texts(values: Mapping[str, Value]) -> dict[str, str]:
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()
+    }

@@ -1,0 +1,263 @@
+"""Broadcasts under way: what each is made from, in S3; how far it is, in the ledger's table; its stop."""
+
+import contextlib
+import hashlib
+import io
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kii_push.broadcast import progress
+from kii_push.broadcast.request import BroadcastRequest, Job, RecipientShape
+from kii_push.common import aws
+from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, PushError, Violation
+from kii_push.message.fields import wire_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
+Status = Literal["queueing", "sending", "done", "stopped", "failed"]
+_DAY = 86_400
+_OPEN = "NOT phase IN (:stopped, :failed)"
+_FINAL = {":stopped": {"S": "stopped"}, ":failed": {"S": "failed"}}
+# Bytes of a recipient's line; a longer one is taken in pieces, none of which is a recipient. A list that was
+# written as one long line must not fill the memory.
+LONGEST_LINE = 64 * 1024
+# S3's errors that no retry mends, and what they say of the object that was asked for.
+_GONE = {"PreconditionFailed": "was overwritten meanwhile", "NoSuchKey": "is not there any more"}
+
+
+class Gone(PushError):
+    """What a broadcast is made from was overwritten or deleted: it cannot go on."""
+
+    outcome = Outcome.NOT_SENT
+
+
+class Progress(msgspec.Struct, frozen=True, rename=wire_name, omit_defaults=True):
+    """How far a broadcast is. `recipients` is None until all have been read; times are ISO 8601.
+
+    `pending` are those that may still be sent: not begun, in flight, or `not_sent` and to be tried again.
+    `reason` is why it `failed`.
+    """
+
+    id: str
+    status: Status
+    created_at: str
+    recipients: int | None
+    pending: int | None
+    counts: dict[str, int]
+    reason: str | None = None
+
+
+class Broadcasts:
+    """Keeps broadcasts. Every method raises LedgerError if the table or the bucket cannot be used."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, s3: "S3Client", bucket: str, days: int) -> None:
+        self._client = client
+        self._table = table
+        self._s3 = s3
+        self._bucket = bucket
+        self._days = days
+
+    def accept(self, request: BroadcastRequest) -> bool:
+        """Keep a broadcast; return False if it was accepted before and its fan-out has begun.
+
+        Raises IDConflict if the ID was used for another one, InvalidRequest if there is no object with the
+        recipients or one of them is longer than LONGEST_LINE. The broadcast keeps to the object as it is now:
+        a later version is another broadcast, and one under way stops.
+        """
+        job = request.job
+        if request.recipients is None:
+            job = msgspec.structs.replace(job, recipients_version=self._version(job.recipients_key))
+        content = msgspec.json.encode(job)
+        recipients = _lines(request.recipients or ())
+        fingerprint = hashlib.sha256(content + recipients).hexdigest()
+        with _errors():
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={
+                        **_key(job.id),
+                        "fingerprint": {"S": fingerprint},
+                        "phase": {"S": "accepted"},
+                        "createdAt": {"S": datetime.now(UTC).isoformat(timespec="milliseconds")},
+                        "expires": {"N": str(int(time.time()) + self._days * _DAY)},
+                    },
+                    # One that was accepted but not begun is safe to accept again: its sender may have died.
+                    ConditionExpression=(
+                        "attribute_not_exists(pk) OR (phase = :phase AND fingerprint = :same)"
+                    ),
+                    ExpressionAttributeValues={":phase": {"S": "accepted"}, ":same": {"S": fingerprint}},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                held: Any = error.response
+                if held["Item"]["fingerprint"]["S"] != fingerprint:
+                    raise IDConflict(f"the id {job.id} was used for another broadcast") from None
+                return False
+            self._s3.put_object(Bucket=self._bucket, Key=f"jobs/{job.id}", Body=content)
+            if request.recipients is not None:
+                self._s3.put_object(Bucket=self._bucket, Key=job.recipients_key, Body=recipients)
+        return True
+
+    def job(self, broadcast_id: str) -> Job:
+        """Return what the broadcast's pushes are made from. Raises Gone."""
+        with _errors("the message"):
+            found = self._s3.get_object(Bucket=self._bucket, Key=f"jobs/{broadcast_id}")
+            return msgspec.json.decode(found["Body"].read(), type=Job)
+
+    def lines(self, job: Job, offset: int) -> Generator[bytes]:
+        """Yield the recipients' lines from this byte on, each with its line end and at most LONGEST_LINE.
+
+        Raises Gone. Close it, and with it the connection.
+        """
+        wanted: GetObjectRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": job.recipients_key,
+            "Range": f"bytes={offset}-",
+        }
+        if job.recipients_version:
+            wanted["IfMatch"] = job.recipients_version
+        with _errors("the list of recipients"):
+            try:
+                found = self._s3.get_object(**wanted)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "InvalidRange":
+                    # The object ends here.
+                    return
+                raise
+            # A StreamingBody is one in all but its declared base.
+            with io.BufferedReader(cast("io.RawIOBase", found["Body"]), LONGEST_LINE) as body:
+                while line := body.readline(LONGEST_LINE):
+                    yield line
+
+    def set_phase(self, broadcast_id: str, phase: str, recipients: int | None = None) -> None:
+        """Note how far the fan-out is, and once it is through, the number of recipients.
+
+        Changes nothing of a broadcast that was stopped or has failed.
+        """
+        values: dict[str, Any] = {":phase": {"S": phase}}
+        changes = "SET phase = :phase"
+        if recipients is not None:
+            changes += ", recipients = :recipients"
+            values[":recipients"] = {"N": str(recipients)}
+        self._change(broadcast_id, changes, _OPEN, values | _FINAL)
+
+    def fail(self, broadcast_id: str, reason: str) -> None:
+        """Note that the fan-out cannot go on, and why; not if it was stopped or is through."""
+        condition = f"{_OPEN} AND attribute_not_exists(recipients)"
+        values = {":reason": {"S": reason}, **_FINAL}
+        self._change(broadcast_id, "SET phase = :failed, reason = :reason", condition, values)
+
+    def stop(self, broadcast_id: str) -> bool:
+        """Let nothing more of a broadcast be sent; return False if there is no such broadcast.
+
+        One that is done stays so.
+        """
+        item = self._find(broadcast_id)
+        if item is None:
+            return False
+        try:
+            # Counted only where it may be done: a stop is in a hurry.
+            done = "recipients" in item and self._progress(broadcast_id, item).status == "done"
+        except LedgerError:
+            # It is to stop all the same.
+            done = False
+        if done:
+            return True
+        stopped = {":stopped": {"S": "stopped"}}
+        self._change(broadcast_id, "SET phase = :stopped", "attribute_exists(pk)", stopped)
+        return True
+
+    def progress(self, broadcast_id: str) -> Progress | None:
+        """Return how far a broadcast is, counted in the ledger, or None if there is no such broadcast."""
+        item = self._find(broadcast_id)
+        return None if item is None else self._progress(broadcast_id, item)
+
+    def _progress(self, broadcast_id: str, item: dict[str, Any]) -> Progress:
+        with _errors():
+            counts = progress.count(self._client, self._table, broadcast_id)
+        recipients = int(item["recipients"]["N"]) if "recipients" in item else None
+        over = sum(counts.values()) - counts[Outcome.NOT_SENT]
+        pending = None if recipients is None else recipients - over
+        reason = item["reason"]["S"] if "reason" in item else None
+        status = _status(item["phase"]["S"], pending)
+        return Progress(broadcast_id, status, item["createdAt"]["S"], recipients, pending, counts, reason)
+
+    def _find(self, broadcast_id: str) -> dict[str, Any] | None:
+        with _errors():
+            answer = self._client.get_item(TableName=self._table, Key=_key(broadcast_id), ConsistentRead=True)
+        return answer.get("Item")
+
+    def _change(self, broadcast_id: str, changes: str, condition: str, values: dict[str, Any]) -> None:
+        """Change a broadcast's item if there is one and `condition` holds."""
+        with _errors(), contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(broadcast_id),
+                UpdateExpression=changes,
+                ConditionExpression=f"attribute_exists(pk) AND {condition}",
+                ExpressionAttributeValues=values,
+            )
+
+    def _version(self, key: str) -> str:
+        """Return the object's ETag. Raises InvalidRequest if there is none of this key."""
+        with _errors():
+            try:
+                return self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"]
+            except ClientError as error:
+                # An answer to HEAD has no body, so the status is all that boto3 knows.
+                if error.response["Error"]["Code"] != "404":
+                    raise
+        raise InvalidRequest(Violation("recipientsKey", "is not an object in the stack's bucket"))
+
+
+def from_environment() -> Broadcasts:
+    """Return the broadcasts in the table LEDGER_TABLE and the bucket BROADCAST_BUCKET."""
+    return Broadcasts(
+        aws.dynamodb(),
+        os.environ["LEDGER_TABLE"],
+        aws.s3(),
+        os.environ["BROADCAST_BUCKET"],
+        int(os.environ["LEDGER_DAYS"]),
+    )
+
+
+def _lines(recipients: Iterable[str | RecipientShape]) -> bytes:
+    lines = [msgspec.json.encode(each) + b"\n" for each in recipients]
+    if any(len(line) > LONGEST_LINE for line in lines):
+        raise InvalidRequest(Violation("recipients", f"has one of more than {LONGEST_LINE} bytes"))
+    return b"".join(lines)
+
+
+def _status(phase: str, pending: int | None) -> Status:
+    if phase in {"stopped", "failed"}:
+        return cast("Status", phase)
+    if pending is None:
+        return "queueing"
+    return "sending" if pending else "done"
+
+
+def _key(broadcast_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"broadcast#{broadcast_id}"}}
+
+
+@contextlib.contextmanager
+def _errors(what: str = "") -> Iterator[None]:
+    """Raise LedgerError for AWS's errors; Gone if they say so of the object that `what` names."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if what and code in _GONE:
+            raise Gone(f"{what} {_GONE[code]}") from None
+        raise LedgerError(f"the broadcast cannot be kept: {code}") from None
+    except BotoCoreError as error:
+        raise LedgerError(f"the broadcast cannot be kept: {type(error).__name__}") from None

@@ -1,0 +1,1 @@
+"""The pushes that wait for a person: what they are, and what can be done about them."""

@@ -1,0 +1,113 @@
+"""A dead letter: why it lies there, which push it is, and what goes back on its queue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from kii_push.common import strict_json
+from kii_push.errors import InvalidRequest, Outcome
+from kii_push.push import request
+from kii_push.queues import sqs as queues
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message in a dead-letter queue.
+
+    `push_id` is what the ledger knows the push by; `sent_at` is when the message was put there, or by SQS
+    itself on the queue that gave it up, in Unix seconds; `group` is its message group.
+    """
+
+    queue_url: str
+    receipt_handle: str
+    body: str
+    cause: str
+    push_id: str
+    sent_at: float
+    group: str | None
+
+    def is_stale(self) -> bool:
+        """Say whether the push's `notAfter` has passed."""
+        try:
+            return request.parse(self.body, default_id="unused").expired()
+        except InvalidRequest:
+            # It will be refused again, with the reason.
+            return False
+
+    def again(self) -> str:
+        """Return the message that goes back: the push, under the ID that the ledger knows.
+
+        An `unknown` one says `onUnknown: resend`. What cannot be read goes back as it is.
+        """
+        value = _request(self.body)
+        if value is None:
+            return self.body
+        value.setdefault("id", self.push_id)
+        if self.cause == Outcome.UNKNOWN:
+            value["onUnknown"] = "resend"
+        return queues.as_message(value)
+
+
+def from_message(queue_url: str, message: "MessageTypeDef") -> Letter:
+    """Return the letter in a message, received with all its attributes."""
+    # A message that SQS gave up has its sender's attributes, of any type.
+    given = {name: each.get("StringValue", "") for name, each in message.get("MessageAttributes", {}).items()}
+    failure = _failure(message["Body"])
+    body = bytes(failure.request_payload).decode() if failure else message["Body"]
+    named = failure.request_context.request_id if failure else given.get("pushID", message["MessageId"])
+    system = message["Attributes"]
+    return Letter(
+        queue_url=queue_url,
+        receipt_handle=message["ReceiptHandle"],
+        body=body,
+        cause="fault" if failure else _cause(given),
+        push_id=_own_id(body) or named,
+        sent_at=int(system["SentTimestamp"]) / 1000,
+        group=system.get("MessageGroupId"),
+    )
+
+
+def _cause(given: Mapping[str, str]) -> str:
+    outcome = given.get("outcome", "exhausted")
+    why = given.get("errorCode") or given.get("field") or ""
+    return f"{outcome} {why}".rstrip() if outcome == Outcome.REJECTED else outcome
+
+
+class _Invocation(Struct, rename="camel"):
+    request_id: str
+
+
+class _Failure(Struct, rename="camel"):
+    """What Lambda keeps of an asynchronous invocation that failed."""
+
+    request_context: _Invocation
+    request_payload: msgspec.Raw
+
+
+def _failure(body: str) -> _Failure | None:
+    try:
+        return msgspec.json.decode(body, type=_Failure)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _own_id(body: str) -> str | None:
+    """Return the ID that a push request gives itself."""
+    value = _request(body)
+    own = value.get("id") if value else None
+    return own if isinstance(own, str) else None
+
+
+def _request(body: str) -> dict[str, Any] | None:
+    """Return the push request in a body, None if there is none."""
+    try:
+        value = strict_json.loads(body)
+    except InvalidRequest:
+        return None
+    return value if isinstance(value, dict) else None

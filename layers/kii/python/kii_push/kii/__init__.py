@@ -1,0 +1,1 @@
+"""The Kii REST client."""

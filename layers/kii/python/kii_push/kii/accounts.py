@@ -1,0 +1,21 @@
+"""Users and things by any identifier Kii takes, and the IDs behind them (fact sheet 3, 4.1 and 13)."""
+
+from typing import Any
+
+from kii_push.errors import UnreadableAnswer
+from kii_push.kii.client import KiiClient
+from kii_push.kii.identifiers import Principal
+
+_ID_FIELD = {"user": "userID", "thing": "_thingID"}
+
+
+def resolve(kii: KiiClient, principal: Principal) -> Principal:
+    """Return the principal by the ID Kii gave it, for what takes no `LOGIN_NAME:` or other address.
+
+    Kii is asked also for an ID, so that one that comes back exists. Raises KiiError: 404 `USER_NOT_FOUND` or
+    `THING_NOT_FOUND`.
+    """
+    found = kii.call("GET", principal.path).read(dict[str, Any]).get(_ID_FIELD[principal.type])
+    if not isinstance(found, str):
+        raise UnreadableAnswer(f"Kii's answer for a {principal.type} has no {_ID_FIELD[principal.type]}")
+    return Principal(principal.type, found)

@@ -1,0 +1,222 @@
+"""The Kii REST client: the token, one exchange, what a failure means, and the sends.
+
+Kii's other operations stand in modules of their own, as classes that take a KiiClient: `topics`,
+`subscriptions`, `installations`, `objects`, `principals` and `user_payloads`.
+"""
+
+import contextlib
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from kii_push.errors import (
+    KiiError,
+    KiiUnavailable,
+    KiiUnreachable,
+    LoginFailed,
+    NoAnswer,
+    PushError,
+    TooManyRequests,
+    WrongToken,
+    kii_error,
+)
+from kii_push.kii.credentials import Credentials, CredentialsSource
+from kii_push.kii.identifiers import APP, Scope, encode
+from kii_push.kii.response import Answer, content
+from kii_push.kii.tokens import TokenSource
+
+# Seconds. Kii fans a push out before it answers, so reading waits longer than connecting.
+TIMEOUT = httpx.Timeout(10, connect=3)
+# More threads on one client than about this many collapse on its pool lock (docs/decisions.md).
+MAX_CONNECTIONS = 16
+# Seconds before the second and the third try of a read, each shortened at random by up to a half.
+BACKOFF = (0.2, 0.8)
+# Seconds after the first try in which another may begin: an API function has 28 for everything.
+PATIENCE = 8
+
+# The request cannot have been accepted: it did not get onto a connection (DNS, connect, TLS, pool), or was
+# malformed before it left. UnicodeError is the resolver's word for a host name that cannot be one.
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    UnicodeError,
+)
+_PASSING = {503, 504}
+_MESSAGE_TYPE = "application/vnd.kii.SendPushMessageRequest+json"
+# RFC 6750 2.1, without which the token would not fit into a header.
+_TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
+_LONGEST_PUSH_MESSAGE_ID = 256
+
+
+class KiiClient:
+    """Calls Kii as the app's admin. Safe to share between threads, up to MAX_CONNECTIONS of them.
+
+    Every method, here and in the modules named above, raises the exceptions of `kii_push.errors`: a KiiError
+    for an answer that is not a success, KiiUnreachable, NoAnswer, LoginFailed and SecretError. A rejected
+    token is replaced once and the call made again. `clock` tells, and `sleep` takes, seconds.
+    """
+
+    def __init__(
+        self,
+        credentials: CredentialsSource,
+        http: httpx.Client,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._credentials = credentials
+        self._http = http
+        self._tokens = TokenSource(credentials, self.mint_token, clock)
+        self._clock = clock
+        self._sleep = sleep
+
+    @property
+    def app_id(self) -> str:
+        """The app's ID, from the secret."""
+        return self._credentials.get().app_id
+
+    def send_to_user(self, user: str, message: Mapping[str, Any]) -> str | None:
+        """Direct Push to a user by ID, `LOGIN_NAME:`, `EMAIL:` or `PHONE:`; return the `pushMessageID`.
+
+        None if Kii accepted the message and the answer cannot be read. Fact sheet 3.
+        """
+        return self._send(f"/users/{encode(user)}/push/messages", message)
+
+    def send_to_topic(self, topic: str, message: Mapping[str, Any], scope: Scope = APP) -> str | None:
+        """Push to User: send to the topic's subscribers; return as `send_to_user`. Fact sheet 4.2."""
+        return self._send(f"{scope.path}/topics/{encode(topic)}/push/messages", message)
+
+    def mint_token(self, credentials: Credentials, lifetime: int) -> tuple[str, int]:
+        """Log in as the app's admin for `lifetime` seconds; return the token and the seconds it lives.
+
+        Fact sheet 2. `expiresAt` goes out in milliseconds; `expires_in` comes back in seconds, sometimes as a
+        number far beyond any calendar, and is not believed beyond `lifetime`.
+        """
+        try:
+            answer = self._exchange(
+                "POST",
+                f"{credentials.base_url}/oauth2/token",
+                headers={"X-Kii-AppID": encode(credentials.app_id), "X-Kii-AppKey": "-"},
+                json={
+                    "client_id": credentials.client_id,
+                    "client_secret": credentials.client_secret,
+                    "expiresAt": int((time.time() + lifetime) * 1000),
+                },
+            )
+        except (KiiUnreachable, TooManyRequests, KiiUnavailable):
+            raise
+        except (KiiError, NoAnswer) as error:
+            raise LoginFailed(f"no admin token for app {credentials.app_id}: {error.reason}") from None
+        body = answer.json()
+        token, seconds = body.get("access_token"), body.get("expires_in")
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise LoginFailed(
+                f"no admin token for app {credentials.app_id}: Kii's answer has no access_token"
+            )
+        return token, min(seconds, lifetime) if isinstance(seconds, int) else lifetime
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Answer:
+        """Call Kii below `/apps/{appID}` with the admin token; `query` without what is None.
+
+        A GET that fails in passing is made up to two times more, no other method is: Kii takes no key that
+        would tell a repeated push from a second one (fact sheet 9.5).
+        """
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        if given:
+            path = f"{path}?{urlencode(given, quote_via=quote, safe='')}"
+        token = self._tokens.get()
+        try:
+            return self._exchange(method, self._url(path), headers=_bearer(token, headers), json=json)
+        except WrongToken:
+            token = self._tokens.replace(token)
+        return self._exchange(method, self._url(path), headers=_bearer(token, headers), json=json)
+
+    def _send(self, path: str, message: Mapping[str, Any]) -> str | None:
+        answer = self.call("POST", path, headers={"Content-Type": _MESSAGE_TYPE}, json=message)
+        found = answer.json().get("pushMessageID")
+        return found if isinstance(found, str) and len(found) <= _LONGEST_PUSH_MESSAGE_ID else None
+
+    def _url(self, path: str) -> str:
+        credentials = self._credentials.get()
+        return f"{credentials.base_url}/apps/{encode(credentials.app_id)}{path}"
+
+    def _exchange(self, method: str, url: str, *, headers: Mapping[str, str], json: Any = None) -> Answer:
+        latest = self._clock() + PATIENCE
+        for pause in BACKOFF if method == "GET" else ():
+            try:
+                return self._once(method, url, headers, json)
+            except PushError as error:
+                wait = max(pause * random.uniform(0.5, 1), _asked_wait(error))  # noqa: S311 (no secret)
+                if not _in_passing(error) or self._clock() + wait > latest:
+                    raise
+            self._sleep(wait)
+        return self._once(method, url, headers, json)
+
+    def _once(self, method: str, url: str, headers: Mapping[str, str], json: Any) -> Answer:
+        try:
+            request = self._http.build_request(method, url, headers=headers, json=json)
+        except httpx.InvalidURL:
+            raise KiiUnreachable("Kii cannot be reached (InvalidURL)") from None
+        try:
+            response = self._http.send(request, stream=True)
+            with contextlib.closing(response):
+                answer = Answer(response.status_code, response.headers, content(response))
+        except _NEVER_SENT as error:
+            raise KiiUnreachable(f"Kii cannot be reached ({type(error).__name__})") from None
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            # httpx reads a redirect's target, which may be no URL, though it does not go there.
+            raise NoAnswer(f"Kii gave no whole answer ({type(error).__name__})") from None
+        if response.is_success:
+            return answer
+        raise kii_error(answer.status, answer.error_code, answer.retry_after)
+
+
+def http_client(
+    transport: httpx.BaseTransport | None = None, on_request: Callable[[httpx.Request], None] | None = None
+) -> httpx.Client:
+    """Return the client to make once per environment.
+
+    `transport` is the seam for tests; `on_request` is called with every request that goes out.
+    """
+    # Idle connections are dropped after httpx's default of 5 s: after a freeze they may be dead.
+    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
+    return httpx.Client(
+        timeout=TIMEOUT,
+        limits=limits,
+        transport=transport,
+        headers={"Accept-Encoding": "identity"},
+        event_hooks={"request": [on_request] if on_request else []},
+    )
+
+
+def _bearer(token: str, headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", **(headers or {})}
+
+
+def _in_passing(error: PushError) -> bool:
+    """Say whether the next try may well succeed: 503, 504 or no connection (fact sheet 9.5)."""
+    if isinstance(error, KiiError):
+        # An endpoint in preparation is its caller's to wait for.
+        return error.error_code != "MQTT_ENDPOINT_NOT_READY" and error.status in _PASSING
+    return isinstance(error, KiiUnreachable | NoAnswer)
+
+
+def _asked_wait(error: PushError) -> int:
+    return (error.asked_wait or 0) if isinstance(error, KiiError) else 0

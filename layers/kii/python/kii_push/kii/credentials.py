@@ -1,0 +1,91 @@
+"""The app's credentials, from one Secrets Manager secret."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kii_push.common.single_flight import Kept
+from kii_push.errors import SecretError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+# Fact sheet 1.1. Append /apps/{appID}/...
+SITES = {
+    "us": "https://api.kii.com/api",
+    "jp": "https://api-jp.kii.com/api",
+    "sg": "https://api-sg.kii.com/api",
+    "eu": "https://api-eu.kii.com/api",
+    "cn3": "https://api-cn3.kii.com/api",
+}
+# A rotated secret is seen after this many seconds even if Kii never complains.
+MAX_AGE = 300
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The secret's content. `base_url` ends in `/api` without a slash after it."""
+
+    app_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    base_url: str
+
+
+class CredentialsSource:
+    """Looks the credentials up once and keeps them for MAX_AGE seconds. Safe to share between threads."""
+
+    def __init__(
+        self, secret_id: str, client: "SecretsManagerClient", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._secret_id = secret_id
+        self._client = client
+        self._clock = clock
+        self._kept: Kept[tuple[Credentials, float]] = Kept()
+
+    def get(self, *, afresh: bool = False) -> Credentials:
+        """Return the credentials, from Secrets Manager if `afresh` or if the kept ones are too old.
+
+        Raises SecretError naming the secret, and the key that is missing from it.
+        """
+        credentials, _ = self._kept.get(
+            lambda kept: not afresh and self._clock() - kept[1] <= MAX_AGE,
+            lambda: (self._look_up(), self._clock()),
+        )
+        return credentials
+
+    def _look_up(self) -> Credentials:
+        try:
+            answer = self._client.get_secret_value(SecretId=self._secret_id)
+        except ClientError as error:
+            raise self._error(f"cannot be read: {error.response['Error']['Code']}") from None
+        except BotoCoreError as error:
+            raise self._error(f"cannot be read: {type(error).__name__}") from None
+        try:
+            secret = json.loads(answer.get("SecretString", ""))
+        except ValueError:
+            # Without the cause: a JSON error carries the text, and so the secret, with it.
+            raise self._error("is not JSON") from None
+        if not isinstance(secret, dict):
+            raise self._error("is not a JSON object")
+        return self._credentials(secret)
+
+    def _credentials(self, secret: dict[str, object]) -> Credentials:
+        texts: dict[str, str] = {}
+        for key in ("appID", "clientID", "clientSecret"):
+            value = secret.get(key)
+            if not isinstance(value, str) or not value:
+                raise self._error(f"has no {key!r}")
+            texts[key] = value
+        base_url = secret.get("baseURL") or SITES.get(str(secret.get("site")).lower())
+        if not isinstance(base_url, str) or not base_url.startswith(("https://", "http://")):
+            sites = ", ".join(SITES)
+            raise self._error(f"has neither a 'baseURL' (http or https) nor a 'site' (one of {sites})")
+        return Credentials(texts["appID"], texts["clientID"], texts["clientSecret"], base_url.rstrip("/"))
+
+    def _error(self, what: str) -> SecretError:
+        return SecretError(f"the secret {self._secret_id} {what}")

@@ -1,0 +1,1 @@
+"""Kii's push message and its rules, checked offline."""

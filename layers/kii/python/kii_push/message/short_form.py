@@ -1,0 +1,41 @@
+"""The short form of a message, and its expansion to Kii's own body."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from kii_push.message.payload import Network
+
+
+class ShortMessage(Struct, forbid_unknown_fields=True):
+    """A title and a body for every network in `networks`, with optional `data` (flat) for the app."""
+
+    title: str
+    body: str
+    data: dict[str, Any] | UnsetType = UNSET
+    networks: list[Network] | UnsetType = UNSET
+
+
+def is_short(message: Mapping[str, Any]) -> bool:
+    """Say whether this is the short form: Kii's own body has neither of these fields."""
+    return "title" in message or "body" in message
+
+
+def expand(message: ShortMessage, default_networks: Sequence[Network]) -> dict[str, Any]:
+    """Return Kii's body for `message`.
+
+    Android and Apple devices show a notification by themselves; JPush and MQTT carry data only, so there the
+    title and the body travel in it.
+    """
+    text = {"title": message.title, "body": message.body}
+    blocks: dict[str, dict[str, Any]] = {
+        "fcm": {"enabled": True, "notification": text},
+        "gcm": {"enabled": True, "notification": text},
+        "apns": {"enabled": True, "alert": text},
+        "jpush": {"enabled": True, "data": text},
+        "mqtt": {"enabled": True, "data": text},
+    }
+    networks = default_networks if message.networks is UNSET else message.networks
+    data = {} if message.data is UNSET else message.data
+    return {"data": data} | {network: blocks[network] for network in networks}

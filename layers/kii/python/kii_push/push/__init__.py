@@ -1,0 +1,1 @@
+"""One push, safely: claim, check, send, record."""

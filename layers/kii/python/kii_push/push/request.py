@@ -1,0 +1,248 @@
+"""The push request: one JSON for the HTTPS, queue and schedule doors, and the targets it can name."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, cast
+
+from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
+
+from kii_push.common import strict_json
+from kii_push.common.decode import convert
+from kii_push.errors import InvalidRequest, Violation
+from kii_push.kii import identifiers
+from kii_push.kii.identifiers import APP, Scope
+from kii_push.message import fields, short_form
+from kii_push.message.payload import NETWORKS, Network
+from kii_push.message.rules import Message
+
+# SQS keeps a message attribute, DynamoDB a key of this length with ease; printable ASCII survives a header.
+_PUSH_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+NOT_OF_A_BROADCAST = Violation("broadcast", "is for the pushes that a broadcast makes")
+
+OnUnknown = Literal["hold", "resend"]
+Operation = Literal["create", "replace", "update", "delete"]
+
+
+class TargetShape(Struct, forbid_unknown_fields=True):
+    """`{"user"}`, or `{"topic"}` or `{"bucket"}` alone or with one of `group`, `user`, `thing`."""
+
+    user: str | UnsetType = UNSET
+    topic: str | UnsetType = UNSET
+    bucket: str | UnsetType = UNSET
+    group: str | UnsetType = UNSET
+    thing: str | UnsetType = UNSET
+
+
+class RequestShape(Struct, forbid_unknown_fields=True, rename=fields.wire_name):
+    """The push request as it stands in JSON.
+
+    `message` is Kii's body or the short form. A bucket's request has `object`, `objectID` and `operation`
+    instead, by default `create`, or `replace` if it has an `objectID`. `confirm` must be true for a topic in
+    the app's scope. `broadcast` is the ID of the broadcast that the push is part of; the fan-out sets it.
+    """
+
+    target: TargetShape
+    message: dict[str, Any] | UnsetType = UNSET
+    object: dict[str, Any] | UnsetType = UNSET
+    object_id: str | UnsetType = UNSET
+    operation: Operation | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    not_after: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    on_unknown: OnUnknown = "hold"
+    confirm: bool = False
+    broadcast: str | UnsetType = UNSET
+
+
+@dataclass(frozen=True)
+class UserTarget:
+    """Direct Push to all devices of one user."""
+
+    user: str
+
+
+@dataclass(frozen=True)
+class TopicTarget:
+    """Push to User: to all subscribers of a topic."""
+
+    topic: str
+    scope: Scope = APP
+
+
+@dataclass(frozen=True)
+class BucketTarget:
+    """Push to App: a change of an object, of which Kii tells the bucket's subscribers.
+
+    `create` without `object_id` leaves the ID to Kii; every other operation has one.
+    """
+
+    bucket: str
+    scope: Scope = APP
+    operation: Operation = "create"
+    object_id: str | None = None
+
+
+type Target = UserTarget | TopicTarget | BucketTarget
+
+
+@dataclass(frozen=True)
+class PushRequest:
+    """A push to be made.
+
+    `message` is Kii's body, with its types checked but not yet its rules. For a BucketTarget it is the
+    object, or the fields of it that `update` changes; empty for `delete`. `fingerprint` is the SHA-256 of
+    what the sender said, and to whom, whatever the order of the keys and the stack's default networks.
+    """
+
+    id: str
+    target: Target
+    message: Message
+    fingerprint: str
+    not_after: datetime | None = None
+    on_unknown: OnUnknown = "hold"
+    confirm: bool = False
+    broadcast: str | None = None
+
+    def expired(self, now: datetime | None = None) -> bool:
+        """Say whether `notAfter` has passed."""
+        return self.not_after is not None and (now or datetime.now(UTC)) > self.not_after
+
+    @property
+    def lacks_confirm(self) -> bool:
+        """Say whether it goes to all subscribers of an app-wide topic without a `confirm`."""
+        return isinstance(self.target, TopicTarget) and self.target.scope == APP and not self.confirm
+
+
+def parse(text: str, *, default_id: str | None) -> PushRequest:
+    """Read a push request as it stands in an SQS message or a schedule's input.
+
+    Without a `default_id` it must have its own. Raises InvalidRequest with every field that is malformed,
+    unknown or missing.
+    """
+    return from_json(strict_json.loads(text), default_id=default_id)
+
+
+def from_json(value: Any, *, default_id: str | None) -> PushRequest:
+    """Return the push request in a decoded JSON `value`. Raises InvalidRequest as `parse` does."""
+    shape = convert(value, RequestShape)
+    target, message = _push(shape)
+    own_id = default_id if shape.id is UNSET else shape.id
+    if own_id is None:
+        hint = "if it repeats, with <aws.scheduler.scheduled-time> in it"
+        raise InvalidRequest(Violation("id", f"must be given by a schedule; {hint}"))
+    if shape.broadcast is not UNSET and not own_id.startswith(f"{shape.broadcast}:"):
+        raise InvalidRequest(NOT_OF_A_BROADCAST)
+    return PushRequest(
+        id=push_id(own_id),
+        target=target,
+        message=message,
+        fingerprint=_fingerprint(shape, target),
+        not_after=None if shape.not_after is UNSET else shape.not_after,
+        on_unknown=shape.on_unknown,
+        confirm=shape.confirm,
+        broadcast=None if shape.broadcast is UNSET else shape.broadcast,
+    )
+
+
+def push_id(value: str, field: str = "id") -> str:
+    """Return an ID that can be recorded. Raises InvalidRequest naming `field` otherwise."""
+    if not _PUSH_ID.fullmatch(value):
+        raise InvalidRequest(Violation(field, "must be 1 to 128 printable ASCII characters without spaces"))
+    return value
+
+
+def _fingerprint(shape: RequestShape, target: Target) -> str:
+    said = [to_builtins(shape.target), *(each for each in (shape.message, shape.object) if each is not UNSET)]
+    if isinstance(target, BucketTarget):
+        said += [target.operation, target.object_id]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _push(shape: RequestShape) -> tuple[Target, Message]:
+    """Return where the push goes and what it carries."""
+    if shape.target.bucket is not UNSET:
+        return _object_change(shape.target.bucket, shape)
+    for field in ("object", "object_id", "operation"):
+        if getattr(shape, field) is not UNSET:
+            raise InvalidRequest(Violation(fields.wire_name(field), "can be given for a bucket only"))
+    if shape.message is UNSET:
+        raise InvalidRequest(Violation("message", "must be given"))
+    return _target(shape.target), _message(shape.message)
+
+
+def _target(shape: TargetShape) -> UserTarget | TopicTarget:
+    if shape.topic is not UNSET:
+        topic = identifiers.topic_id(shape.topic, "target.topic")
+        return TopicTarget(topic, _scope(shape, "topic"))
+    if shape.user is UNSET or shape.group is not UNSET or shape.thing is not UNSET:
+        raise InvalidRequest(
+            Violation("target", "must name a user, or a topic or a bucket and at most one scope")
+        )
+    return UserTarget(identifiers.user(shape.user, "target.user"))
+
+
+def _object_change(bucket: str, shape: RequestShape) -> tuple[BucketTarget, Message]:
+    if shape.target.topic is not UNSET:
+        raise InvalidRequest(Violation("target", "names a topic and a bucket: give one"))
+    object_id = None if shape.object_id is UNSET else identifiers.object_id(shape.object_id, "objectID")
+    operation: Operation = "create" if object_id is None else "replace"
+    if shape.operation is not UNSET:
+        operation = shape.operation
+    for field, given, wanted in (
+        ("message", shape.message is not UNSET, False),
+        ("objectID", object_id is not None, operation != "create"),
+        ("object", shape.object is not UNSET, operation != "delete"),
+    ):
+        if given != wanted:
+            what = "must be given" if wanted else "cannot be given"
+            raise InvalidRequest(Violation(field, f"{what} to {operation} an object"))
+    target = BucketTarget(
+        identifiers.bucket_id(bucket, "target.bucket"), _scope(shape.target, "bucket"), operation, object_id
+    )
+    return target, {} if shape.object is UNSET else shape.object
+
+
+def _scope(shape: TargetShape, what: str) -> Scope:
+    """Return the scope of a topic or bucket."""
+    scopes = cast(
+        "dict[identifiers.ScopeType, str]",
+        {name: value for name in ("group", "user", "thing") if (value := getattr(shape, name)) is not UNSET},
+    )
+    if len(scopes) > 1:
+        raise InvalidRequest(
+            Violation("target", f"names {len(scopes)} scopes for the {what} ({', '.join(scopes)}): give one")
+        )
+    for type_, value in scopes.items():
+        return identifiers.scope(type_, value, f"target.{type_}")
+    return APP
+
+
+def _message(value: dict[str, Any]) -> Message:
+    if short_form.is_short(value):
+        short = convert(value, short_form.ShortMessage, "message")
+        return short_form.expand(short, _default_networks())
+    convert(value, fields.Message, "message")
+    return value
+
+
+def _default_networks() -> tuple[Network, ...]:
+    named = os.environ.get("KII_DEFAULT_NETWORKS", "fcm,apns").split(",")
+    return tuple(network for network in NETWORKS if network in named)
+
+
+def merged(body: Any, target: Mapping[str, str]) -> Any:
+    """Return the push request in an HTTP `body` whose path names `target`.
+
+    The body is the push request, with or without its target, or Kii's own message alone: Kii's has no field
+    `message`, and a request always has one. Raises InvalidRequest if body and path name different targets.
+    """
+    if not isinstance(body, dict) or "message" not in body:
+        return {"target": dict(target), "message": body}
+    if body.get("target", target) != target:
+        raise InvalidRequest(Violation("target", "is not the one in the path"))
+    return {**body, "target": dict(target)}

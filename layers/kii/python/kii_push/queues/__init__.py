@@ -1,0 +1,1 @@
+"""The queue door: SQS messages in and out."""

@@ -1,0 +1,178 @@
+"""The gate in front of Kii: one breaker and one rate for all environments."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from aws_lambda_powertools.utilities.circuit_breaker import base
+from botocore.exceptions import ClientError
+
+from kii_push.common import aws
+from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests, kii_error
+from kii_push.push import throttle
+from kii_push.push.throttle import Gate, from_environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def refused() -> str:
+    raise kii_error(429, None)
+
+
+def sent() -> str:
+    return "m-1"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what Powertools counted for the tests before, in this process."""
+    for counters in ("_LOCAL_FAILURES", "_LOCAL_SUCCESSES", "_LAST_OBSERVED_STATE"):
+        monkeypatch.setattr(base, counters, {})
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_one_429_stops_every_environment_until_a_probe_succeeds(
+    dynamodb: "DynamoDBClient", table: str
+) -> None:
+    here, elsewhere = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        here.send(refused)
+    for each in (here, elsewhere):
+        with pytest.raises(BreakerOpen) as caught:
+            each.send(sent)
+        assert 1 <= (caught.value.retry_after or 0) <= throttle.PROBE
+    time.sleep(2)
+    assert elsewhere.send(sent) == "m-1"
+    time.sleep(1.1)  # as old as the state that `here` may still go by
+    assert here.send(sent) == "m-1"
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_a_probe_that_is_refused_opens_the_breaker_again(dynamodb: "DynamoDBClient", table: str) -> None:
+    one = Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    time.sleep(2)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    with pytest.raises(BreakerOpen):
+        one.send(sent)
+
+
+@pytest.mark.usefixtures("short_recovery")
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_a_probe_that_kii_answers_otherwise_closes_the_breaker(
+    dynamodb: "DynamoDBClient", table: str, status: int
+) -> None:
+    one, other = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    time.sleep(2)
+
+    def answered() -> str:
+        raise kii_error(status, None)
+
+    with pytest.raises(KiiError):
+        one.send(answered)
+    assert other.send(sent) == "m-1"
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_the_probe_of_a_sender_that_died_is_taken_over(dynamodb: "DynamoDBClient", table: str) -> None:
+    dying, other = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        dying.send(refused)
+    time.sleep(2)
+
+    def dies() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dying.send(dies)
+    with ThreadPoolExecutor(1) as another_sender:
+        with pytest.raises(BreakerOpen) as caught:
+            another_sender.submit(other.send, sent).result()
+        assert caught.value.retry_after == throttle.PROBE
+        time.sleep(2)
+        assert another_sender.submit(other.send, sent).result() == "m-1"
+
+
+@pytest.mark.usefixtures("short_recovery")
+def test_a_prober_that_cannot_be_elected_does_not_send(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Gate(dynamodb, table, 0)
+    with pytest.raises(TooManyRequests):
+        one.send(refused)
+    time.sleep(2)
+
+    def throttled(**_: Any) -> NoReturn:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+
+    monkeypatch.setattr(dynamodb, "put_item", throttled)
+    with pytest.raises(BreakerOpen):
+        one.send(sent)
+
+
+def test_other_errors_leave_the_breaker_closed(dynamodb: "DynamoDBClient", table: str) -> None:
+    one = Gate(dynamodb, table, 0)
+
+    def fail() -> str:
+        raise kii_error(503, None)
+
+    for _ in range(10):
+        with pytest.raises(KiiError):
+            one.send(fail)
+    assert one.send(sent) == "m-1"
+
+
+def test_the_rate_is_shared(dynamodb: "DynamoDBClient", table: str) -> None:
+    gates = [Gate(dynamodb, table, 5), Gate(dynamodb, table, 5)]
+    with ThreadPoolExecutor(12) as threads:
+        went = list(threads.map(lambda number: (gates[number % 2].send(sent), int(time.time())), range(12)))
+    assert len(went) == 12
+    counts = [int(item["used"]["N"]) for item in dynamodb.scan(TableName=table)["Items"] if "used" in item]
+    assert sum(counts) == 12
+    assert max(counts) <= 5
+
+
+def test_broadcasts_leave_room_for_single_pushes(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.5)  # all in one second
+    one = Gate(dynamodb, table, 5)
+    for _ in range(4):
+        one.send(sent, broadcast=True)
+    with pytest.raises(RateExceeded):
+        one.send(sent, broadcast=True)
+    assert one.send(sent) == "m-1"
+    with pytest.raises(RateExceeded):
+        one.send(sent)
+
+
+def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
+    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_WAIT", 0)
+    one = Gate(dynamodb, table, 1)
+    with ThreadPoolExecutor(4) as threads:
+        tries = [threads.submit(one.send, sent) for _ in range(4)]
+    errors = [error for each in tries if (error := each.exception())]
+    assert errors
+    assert all(isinstance(error, RateExceeded) and error.retry_after == 1 for error in errors)
+
+
+def test_a_rate_that_cannot_be_read_lets_nothing_through(dynamodb: "DynamoDBClient") -> None:
+    with pytest.raises(LedgerError):
+        Gate(dynamodb, "missing", 5).send(sent)
+
+
+def test_the_environment_names_table_and_rate(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_TABLE", table)
+    monkeypatch.setenv("PUSHES_PER_SECOND", "7")
+    assert from_environment().send(sent) == "m-1"
+    used = [item["used"]["N"] for item in aws.dynamodb().scan(TableName=table)["Items"] if "used" in item]
+    assert used == ["1"]

@@ -1,0 +1,250 @@
+"""The HTTPS door's event, answers and problems."""
+
+import base64
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kii_push.api import handler as api
+from kii_push.common import calls, observability, strict_json
+from kii_push.errors import (
+    BreakerOpen,
+    Expired,
+    IDConflict,
+    InFlight,
+    InvalidRequest,
+    KiiUnreachable,
+    LoginFailed,
+    NoAnswer,
+    NotFound,
+    Outcome,
+    PushError,
+    Violation,
+    kii_error,
+)
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import LogLines
+
+TEXT = "for bob's eyes"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("LEDGER_TABLE", "ledger")
+    yield
+    calls.from_environment.cache_clear()
+
+
+def event(
+    body: str | None = "{}", content_type: str | None = "application/json", **more: Any
+) -> dict[str, Any]:
+    return {
+        "httpMethod": "POST",
+        "resource": "/topics/{topicID}",
+        "headers": {} if content_type is None else {"Content-Type": content_type},
+        "multiValueQueryStringParameters": None,
+        "body": body,
+        "isBase64Encoded": False,
+        **more,
+    }
+
+
+def called(error: Exception, asked: dict[str, Any] | None = None) -> Any:
+    """Return the answer of a function that raises `error`."""
+
+    @api.api
+    def handler(_event: api.Event) -> api.Answer:
+        raise error
+
+    return handler(asked or event(), None)
+
+
+def problem(answer: Any) -> Any:
+    """Return the problem, after checking that it is one."""
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    body = json.loads(answer["body"])
+    assert body["status"] == answer["statusCode"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "outcome"),
+    [
+        (InvalidRequest(Violation("a", "b")), 400, "rejected"),
+        (api.UnsupportedMediaType(Violation("Content-Type", "b")), 415, "rejected"),
+        (strict_json.TooLarge(Violation("", "b")), 413, "rejected"),
+        (NotFound("no such push"), 404, "rejected"),
+        (IDConflict("used"), 409, "rejected"),
+        (InFlight("being sent", 7), 409, "not_sent"),
+        (Expired("late"), 410, "expired"),
+        (kii_error(400, "INVALID_INPUT_DATA"), 400, "rejected"),
+        (kii_error(401, "UNAUTHORIZED"), 422, "rejected"),
+        (kii_error(403, "OPERATION_NOT_SUPPORTED"), 422, "rejected"),
+        (kii_error(404, "TOPIC_NOT_FOUND"), 404, "rejected"),
+        (kii_error(409, "TOPIC_ALREADY_EXISTS"), 409, "rejected"),
+        (kii_error(403, "WRONG_TOKEN"), 503, "not_sent"),
+        (kii_error(429, None), 429, "not_sent"),
+        (kii_error(503, None), 503, "not_sent"),
+        (kii_error(500, "UNDEFINED_ERROR"), 504, "unknown"),
+        (KiiUnreachable("no connection"), 503, "not_sent"),
+        (LoginFailed("no token"), 503, "not_sent"),
+        (BreakerOpen(9), 503, "not_sent"),
+        (NoAnswer("nothing came"), 504, "unknown"),
+    ],
+    ids=repr,
+)
+def test_each_failure_is_a_problem_of_its_status_and_outcome(
+    error: PushError, status: int, outcome: str
+) -> None:
+    answer = called(error)
+
+    body = problem(answer)
+    assert (answer["statusCode"], body["outcome"]) == (status, outcome)
+    assert body["type"] == f"urn:kii-push:{outcome}"
+    assert body["title"]
+    assert body["detail"] == error.reason
+    assert body.get("errorCode") == error.error_code
+    assert answer["headers"].get("Retry-After") == (str(error.retry_after) if error.retry_after else None)
+
+
+def test_nobody_is_asked_to_come_back_within_the_second() -> None:
+    assert called(kii_error(503, None, retry_after=0))["headers"]["Retry-After"] == "1"
+
+
+def test_a_problem_names_every_field_that_is_wrong() -> None:
+    body = problem(called(InvalidRequest(Violation("a.b", "is odd"), Violation("", "is empty"))))
+
+    assert body["errors"] == [{"field": "a.b", "reason": "is odd"}, {"field": "", "reason": "is empty"}]
+
+
+def test_a_problem_names_the_push_whose_record_can_be_asked_for() -> None:
+    assert problem(api.problem(NoAnswer("nothing came"), "order-42"))["id"] == "order-42"
+    assert "id" not in problem(api.problem(NoAnswer("nothing came")))
+
+
+def test_a_refused_call_is_logged_by_the_pattern_of_its_path(log_lines: "LogLines") -> None:
+    called(kii_error(404, "TOPIC_NOT_FOUND"))
+
+    [line] = log_lines()
+    assert {name: line[name] for name in ("message", "method", "resource", "outcome", "error_code")} == {
+        "message": "call",
+        "method": "POST",
+        "resource": "/topics/{topicID}",
+        "outcome": "rejected",
+        "error_code": "TOPIC_NOT_FOUND",
+    }
+
+
+def test_a_fault_of_our_own_is_a_problem_whose_cause_is_in_neither_answer_nor_log(
+    log_lines: "LogLines", capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = called(ValueError(TEXT))
+
+    body = problem(answer)
+    assert (answer["statusCode"], body["type"]) == (500, "about:blank")
+    [line] = log_lines()
+    assert line["error_type"] == "ValueError"
+    assert TEXT not in f"{answer} {line} {capsys.readouterr()}"
+
+
+def test_the_metrics_of_a_call_are_written_when_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    @api.api
+    def counting(_event: api.Event) -> api.Answer:
+        observability.count(Outcome.SENT)
+        return api.done()
+
+    counting(event(), None)
+
+    assert json.loads(capsys.readouterr().out)["sent"] == [1.0]
+
+
+def test_a_query_parameter_is_refused_unless_the_function_takes_it() -> None:
+    @api.api
+    def plain(_event: api.Event) -> api.Answer:
+        return api.done()
+
+    @api.api_taking("dryRun")
+    def trying(_event: api.Event) -> api.Answer:
+        return api.done()
+
+    asked = event(multiValueQueryStringParameters={"dryRun": ["true"]})
+    assert problem(plain(asked, None))["errors"][0]["field"] == "dryRun"
+    assert trying(asked, None)["statusCode"] == 204
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        " Application/JSON ",
+        "application/vnd.kii.SendPushMessageRequest+json",
+    ],
+)
+def test_a_body_is_json_by_any_of_its_names(content_type: str) -> None:
+    assert api.json_body(event('{"a": 1}', content_type)) == {"a": 1}
+
+
+def test_header_names_are_the_same_in_any_case() -> None:
+    asked = event('{"a": 1}', None, headers={"content-TYPE": "application/json"})
+
+    assert api.json_body(asked) == {"a": 1}
+    assert api.header(asked, "content-type") == "application/json"
+    assert api.header({"headers": None}, "content-type") is None
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "json"]
+)
+def test_a_body_of_another_type_is_refused(content_type: str | None) -> None:
+    with pytest.raises(api.UnsupportedMediaType):
+        api.json_body(event("{}", content_type))
+
+
+def test_a_body_that_the_gateway_took_for_binary_is_decoded() -> None:
+    encoded = base64.b64encode('{"ä": 1}'.encode()).decode()
+
+    assert api.json_body(event(encoded, isBase64Encoded=True)) == {"ä": 1}
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b'{"a": "\xed\xa0\x80"}'])
+def test_a_body_that_is_not_utf8_is_refused(raw: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="not UTF-8"):
+        api.json_body(event(base64.b64encode(raw).decode(), isBase64Encoded=True))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, "", "{", '{"a": NaN}', '{"a": 1, "a": 2}', '{"a": "\\ud800"}', "[" * 100_000, "9" * 10_000],
+    ids=["null", "empty", "malformed", "NaN", "key twice", "half a surrogate pair", "deep", "long number"],
+)
+def test_a_body_that_lenient_readers_let_through_is_refused(body: str | None) -> None:
+    with pytest.raises(InvalidRequest, match="the body"):
+        api.json_body(event(body))
+
+
+def test_a_body_may_have_so_many_bytes_and_no_more() -> None:
+    longest = json.dumps("x" * (strict_json.MAX_BYTES - 2))
+
+    assert api.json_body(event(longest))
+    with pytest.raises(strict_json.TooLarge):
+        api.json_body(event(longest + " "))
+
+
+def test_answers_are_json_that_nobody_keeps() -> None:
+    answer = api.answer(HTTPStatus.CREATED, {"a": "ä"}, {"ETag": "1"})
+
+    assert answer == {
+        "statusCode": 201,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", "ETag": "1"},
+        "body": '{"a": "ä"}',
+    }
+    assert api.done({"A": "b"}) == {
+        "statusCode": 204,
+        "headers": {"Cache-Control": "no-store", "A": "b"},
+        "body": "",
+    }

@@ -1,0 +1,227 @@
+"""A push through the HTTPS door: which request the call is, and what each end is answered with."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kii_push.api import push as push_api
+from kii_push.common.observability import metrics
+from kii_push.errors import NoAnswer, PushError
+from kii_push.kii.identifiers import Scope
+from kii_push.kii.objects import Written
+from kii_push.push.delivery import Delivery
+from kii_push.push.ledger import Receipt
+from kii_push.push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
+from tests.unit.kii import MockKii, ok
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import LogLines
+
+MESSAGE = {"data": {"n": "1"}, "mqtt": {"enabled": True}}
+TEXT = "for bob's eyes"
+
+
+class Pushes(Delivery):
+    """Ends each push as it is told to, and remembers it."""
+
+    def __init__(self, end: Receipt | PushError) -> None:
+        self.end = end
+        self.asked: list[PushRequest] = []
+
+    def deliver(self, request: PushRequest) -> Receipt:
+        self.asked.append(request)
+        if isinstance(self.end, PushError):
+            raise self.end
+        return self.end
+
+
+def event(
+    body: Any = None, *, method: str = "POST", key: str | None = None, query: str | None = None, **path: str
+) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    name, _, value = (query or "").partition("=")
+    return {
+        "httpMethod": method,
+        "resource": "/users/{userID}/push/messages",
+        "headers": headers if key is None else {**headers, "Idempotency-Key": key},
+        "multiValueQueryStringParameters": {name: [value]} if query else None,
+        "pathParameters": path,
+        "body": None if body is None else json.dumps(body),
+    }
+
+
+def made(asked: dict[str, Any], end: Receipt | PushError | None = None) -> tuple[Any, PushRequest]:
+    """Return the answer to a call, and the push that it became."""
+    pushes = Pushes(end or Receipt("m-1"))
+    answer = push_api.push(asked, pushes, MockKii().client())
+    [request] = pushes.asked
+    return answer, request
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ({"userID": "LOGIN_NAME:bob"}, UserTarget("LOGIN_NAME:bob")),
+        ({"topicID": "news"}, TopicTarget("news")),
+        ({"topicID": "news", "groupID": "team"}, TopicTarget("news", Scope("group", "team"))),
+    ],
+)
+def test_a_message_goes_to_what_the_path_names(path: dict[str, str], target: object) -> None:
+    answer, request = made(event(MESSAGE, key="order-42", **path))
+
+    assert (request.target, request.message, request.id) == (target, MESSAGE, "order-42")
+    assert answer["statusCode"] == 201
+    assert json.loads(answer["body"]) == {"pushMessageID": "m-1", "id": "order-42"}
+    assert "Idempotent-Replayed" not in answer["headers"]
+
+
+def test_a_caller_cannot_pass_for_a_broadcast() -> None:
+    asked = event({"message": MESSAGE, "id": "sale:1", "broadcast": "sale"}, userID="u-1")
+    answer = push_api.push(asked, Pushes(Receipt("m-1")), MockKii().client())
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["errors"][0]["field"] == "broadcast"
+
+
+@pytest.mark.parametrize("query", ["confirm=true", "confirm=false", None])
+def test_a_confirm_stands_in_the_query_or_in_the_push_request(query: str | None) -> None:
+    _, kiis_own = made(event(MESSAGE, query=query, topicID="news"))
+    _, request = made(event({"message": MESSAGE, "confirm": True}, query=query, topicID="news"))
+
+    assert kiis_own.lacks_confirm == (query != "confirm=true")
+    assert not request.lacks_confirm
+
+
+@pytest.mark.parametrize(
+    ("method", "object_id", "target"),
+    [
+        ("POST", None, BucketTarget("readings", Scope("thing", "t-1"), "create")),
+        ("PUT", "o-1", BucketTarget("readings", Scope("thing", "t-1"), "replace", "o-1")),
+        ("PATCH", "o-1", BucketTarget("readings", Scope("thing", "t-1"), "update", "o-1")),
+        ("DELETE", "o-1", BucketTarget("readings", Scope("thing", "t-1"), "delete", "o-1")),
+    ],
+)
+def test_a_change_of_an_object_is_what_the_method_says(
+    method: str, object_id: str | None, target: BucketTarget
+) -> None:
+    value = None if method == "DELETE" else {"target": "a field like any other", "id": 5}
+    path = {"thingID": "t-1", "bucketID": "readings"} | ({"objectID": object_id} if object_id else {})
+
+    _, request = made(event(value, method=method, key="k-1", **path))
+
+    assert (request.target, request.message, request.id) == (target, value or {}, "k-1")
+
+
+WRITTEN = Written(created=False, object_id="o-1", version='"2"', created_at=1, modified_at=2)
+
+
+@pytest.mark.parametrize(
+    ("method", "written", "status", "body"),
+    [
+        (
+            "POST",
+            Written(created=True, object_id="o-1", created_at=1),
+            201,
+            {"objectID": "o-1", "createdAt": 1},
+        ),
+        ("POST", Written(created=True), 201, {"objectID": None}),
+        ("PUT", Written(created=True, object_id="o-1"), 201, {"objectID": "o-1"}),
+        ("PUT", WRITTEN, 200, {"objectID": "o-1", "createdAt": 1, "modifiedAt": 2}),
+        ("PATCH", WRITTEN, 200, {"objectID": "o-1", "createdAt": 1, "modifiedAt": 2}),
+    ],
+)
+def test_a_changed_object_is_answered_as_kii_answers_it(
+    method: str, written: Written, status: int, body: dict[str, Any]
+) -> None:
+    path = {"bucketID": "readings"} | ({} if method == "POST" else {"objectID": "o-1"})
+
+    answer, request = made(event({"a": 1}, method=method, **path), Receipt(written=written))
+
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"]) == {"id": request.id, **body}
+    assert answer["headers"].get("ETag") == written.version
+
+
+def test_a_deleted_object_is_answered_with_nothing() -> None:
+    gone = Receipt(written=Written(created=False, object_id="o-1"), replayed=True)
+
+    answer, _ = made(event(method="DELETE", bucketID="readings", objectID="o-1"), gone)
+
+    assert (answer["statusCode"], answer["body"]) == (204, "")
+    assert answer["headers"]["Idempotent-Replayed"] == "true"
+
+
+def test_an_earlier_calls_answer_comes_again_and_says_so() -> None:
+    sent, _ = made(event(MESSAGE, key="k", userID="u"), Receipt("m-1", replayed=True))
+    kept = Receipt(written=Written(created=False, object_id="o-1"), replayed=True)
+    written, _ = made(event({"a": 1}, key="k", bucketID="readings"), kept)
+
+    assert json.loads(sent["body"]) == {"pushMessageID": "m-1", "id": "k", "replayed": True}
+    assert json.loads(written["body"]) == {"objectID": "o-1", "id": "k", "replayed": True}
+    for answer in (sent, written):
+        assert answer["statusCode"] == 201
+        assert answer["headers"]["Idempotent-Replayed"] == "true"
+
+
+def test_without_a_key_or_an_id_each_call_is_another_push() -> None:
+    ids = {made(event(MESSAGE, userID="u"))[1].id for _ in range(3)}
+
+    assert len(ids) == 3
+
+
+def test_the_bodys_id_counts_unless_the_header_says_another() -> None:
+    body = {"message": MESSAGE, "id": "order-42"}
+
+    assert made(event(body, userID="u"))[1].id == "order-42"
+    assert made(event(body, key="order-42", userID="u"))[1].id == "order-42"
+    pushes = Pushes(Receipt("m"))
+    answer = push_api.push(event(body, key="order-43", userID="u"), pushes, MockKii().client())
+    assert json.loads(answer["body"])["errors"][0]["field"] == "id"
+    assert not pushes.asked
+
+
+@pytest.mark.parametrize("key", ["", "two words", "x" * 129, "ü"])
+def test_a_key_that_cannot_be_recorded_is_refused(key: str) -> None:
+    pushes = Pushes(Receipt("m"))
+
+    answer = push_api.push(event(MESSAGE, key=key, userID="u"), pushes, MockKii().client())
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["errors"][0]["field"] == "Idempotency-Key"
+    assert not pushes.asked
+
+
+def test_a_push_that_fails_is_logged_counted_and_named_in_the_problem(log_lines: "LogLines") -> None:
+    answer, request = made(event({"title": TEXT, "body": TEXT}, userID="u"), NoAnswer("nothing came"))
+
+    problem = json.loads(answer["body"])
+    assert (answer["statusCode"], problem["outcome"], problem["id"]) == (504, "unknown", request.id)
+    [line] = log_lines()
+    assert (line["message"], line["push_id"], line["outcome"]) == ("push", request.id, "unknown")
+    assert set(metrics.provider.metric_set) == {"unknown"}
+    assert TEXT not in f"{answer} {line}"
+
+
+def test_a_push_that_is_sent_is_logged_and_counted(log_lines: "LogLines") -> None:
+    made(event(MESSAGE, key="k", userID="u"))
+
+    [line] = log_lines()
+    assert (line["message"], line["push_id"], line["outcome"]) == ("push", "k", "sent")
+    assert set(metrics.provider.metric_set) == {"sent"}
+
+
+def test_a_dry_run_sends_counts_and_logs_no_push(log_lines: "LogLines") -> None:
+    pushes, kii = Pushes(Receipt("m")), MockKii()
+    kii.gives(ok({"userID": "u-1"}), ok({"installations": []}))
+
+    answer = push_api.push(
+        event(MESSAGE, key="k", query="dryRun=true", userID="LOGIN_NAME:bob"), pushes, kii.client()
+    )
+
+    assert answer["statusCode"] == 200
+    report = json.loads(answer["body"])
+    assert (report["id"], report["dryRun"]) == ("k", True)
+    assert report["networks"]["mqtt"]["installations"] == 0
+    assert not pushes.asked
+    assert not log_lines()
+    assert not metrics.provider.metric_set

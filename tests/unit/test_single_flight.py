@@ -1,0 +1,91 @@
+"""A value made once for many threads: one attempt at a time, and its failure is everyone's who waited."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock, Semaphore
+
+import pytest
+
+from kii_push.common.single_flight import Kept
+from kii_push.errors import KiiUnreachable
+
+THREADS = 16
+
+
+def test_a_value_is_made_once_and_kept_while_it_is_good() -> None:
+    kept: Kept[int] = Kept()
+    made = iter([1, 2])
+
+    assert [kept.get(lambda _: True, lambda: next(made)) for _ in range(3)] == [1, 1, 1]
+    assert [kept.get(lambda value: value == 2, lambda: next(made)) for _ in range(2)] == [2, 2]
+
+
+def test_threads_that_start_together_make_one_value() -> None:
+    kept: Kept[object] = Kept()
+    together = Barrier(THREADS)
+
+    def get(_: int) -> object:
+        together.wait()
+        return kept.get(lambda _: True, object)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        assert len(set(threads.map(get, range(THREADS)))) == 1
+
+
+class WatchedLock:
+    """A lock that tells how many threads have asked for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.asked = Semaphore(0)
+
+    def __enter__(self) -> None:
+        self.asked.release()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_threads_that_waited_for_a_failure_share_it_and_the_next_caller_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock = WatchedLock()
+    with monkeypatch.context() as patch:
+        patch.setattr("kii_push.common.single_flight.threading.Lock", lambda: lock)
+        kept: Kept[str] = Kept()
+    attempts: list[str] = []
+
+    def fail_once_all_wait() -> str:
+        attempts.append("failed")
+        for _ in range(THREADS):
+            assert lock.asked.acquire(timeout=10)
+        raise KiiUnreachable("Kii cannot be reached")
+
+    def get(_: int) -> KiiUnreachable | None:
+        try:
+            kept.get(lambda _: True, fail_once_all_wait)
+        except KiiUnreachable as failure:
+            return failure
+        return None
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        failures = set(threads.map(get, range(THREADS)))
+
+    assert attempts == ["failed"]
+    assert len(failures) == 1
+    assert isinstance(failures.pop(), KiiUnreachable)
+    assert kept.get(lambda _: True, lambda: "made") == "made"
+
+
+def test_a_failure_leaves_the_kept_value_and_is_not_kept_itself() -> None:
+    kept: Kept[int] = Kept()
+    kept.get(lambda _: True, lambda: 1)
+
+    def fail() -> int:
+        raise KiiUnreachable("Kii cannot be reached")
+
+    with pytest.raises(KiiUnreachable):
+        kept.get(lambda _: False, fail)
+
+    assert kept.get(lambda _: True, fail) == 1
+    assert kept.get(lambda _: False, lambda: 2) == 2
