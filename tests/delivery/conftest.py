@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import yaml
 
 from kii_push.common import aws
 from kii_push.common.observability import metrics
@@ -22,7 +21,8 @@ from kii_push.push.stop_switch import StopSwitch
 from kii_push.push.throttle import Gate
 from local.ministack import start_ministack
 from local.process import end, free_ports
-from local.settings import ROOT, aws_variables
+from local.settings import aws_variables
+from local.template import resource
 from tests.support import Queue
 
 if TYPE_CHECKING:
@@ -50,27 +50,10 @@ def _environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     metrics.clear_metrics()
 
 
-class _LooseTags(yaml.SafeLoader):
-    """Reads a template whose CloudFormation tags do not matter here."""
-
-
-def _loose(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)
-    return loader.construct_mapping(node, deep=True)
-
-
-_LooseTags.add_multi_constructor("!", _loose)
-
-
 @pytest.fixture
 def table() -> str:
     """Make a table as the template defines it."""
-    template = yaml.load((ROOT / "template.yaml").read_text(), Loader=_LooseTags)  # noqa: S506 (a SafeLoader)
-    properties = template["Resources"]["Ledger"]["Properties"]
+    properties = resource("Ledger")["Properties"]
     name = f"ledger-{uuid4().hex}"
     wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     aws.dynamodb().create_table(TableName=name, **{key: properties[key] for key in wanted})

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from local.deploy import aws_session
-from local.invoke import logical_id
 from local.rie import RunningFunction
 from local.stack import LocalStack
+from local.template import logical_id
 from tests.support import Queue, Sandbox
 
 type Run = Callable[..., RunningFunction]

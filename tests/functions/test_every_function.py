@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.invoke import example_event, functions
+from local.invoke import example_event
+from local.template import functions
 
 if TYPE_CHECKING:
     from tests.functions.conftest import Run

@@ -1,6 +1,8 @@
 """The template as CloudFormation gets it: translated by SAM itself, so that the roles it adds are there."""
 
+import copy
 import functools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +10,10 @@ from typing import Any
 
 from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from local.deploy import aws_session
 from local.settings import ROOT
+from local.template import source
 
 type Resource = dict[str, Any]
 
@@ -20,16 +22,9 @@ METHODS = {"get", "put", "post", "delete", "patch", "head", "x-amazon-apigateway
 
 
 @functools.cache
-def source() -> dict[str, Any]:
-    """Return `template.yaml` as it is written, CloudFormation's tags in their long form."""
-    template: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-    return template
-
-
-@functools.cache
 def resources() -> dict[str, Resource]:
     """Return the resources after SAM's translation, by logical ID."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
+    template = copy.deepcopy(source())
     for resource in template["Resources"].values():
         # As `sam package` does: the translation takes uploaded code only.
         for place in ("CodeUri", "ContentUri", "DefinitionUri"):
@@ -129,5 +124,5 @@ def _document(body: dict[str, Any]) -> dict[str, Any]:
     if "Fn::Transform" not in body:
         return body
     location = body["Fn::Transform"]["Parameters"]["Location"]
-    included: dict[str, Any] = yaml_parse((ROOT / location).read_text())
+    included: dict[str, Any] = json.loads((ROOT / location).read_text())
     return included

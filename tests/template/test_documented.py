@@ -8,7 +8,8 @@ import pytest
 from kii_push.errors import Outcome
 from kii_push.push import preflight, request
 from local.settings import ROOT
-from tests.template.model import functions, mentioned, of_type, source, transformations
+from local.template import source
+from tests.template.model import functions, mentioned, of_type, transformations
 
 OWN_ALARMS = {
     name: each

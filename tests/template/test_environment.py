@@ -3,7 +3,8 @@
 import pytest
 from aws_lambda_powertools.shared import constants
 
-from tests.template.model import folder, functions, source
+from local.template import source
+from tests.template.model import folder, functions
 from tests.template.reads import read_by
 
 FUNCTIONS = functions()

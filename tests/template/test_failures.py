@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from local.template import source
 from tests.template.model import (
     allows,
     as_list,
@@ -12,7 +13,6 @@ from tests.template.model import (
     of_type,
     references,
     resources,
-    source,
     statements,
 )
 

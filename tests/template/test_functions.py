@@ -6,6 +6,7 @@ import json
 import pytest
 
 from local.settings import ROOT
+from local.template import source
 from tests.template.model import (
     folder,
     functions,
@@ -13,7 +14,6 @@ from tests.template.model import (
     operations,
     references,
     resources,
-    source,
 )
 
 FUNCTIONS = functions()

@@ -11,7 +11,8 @@ import pytest
 
 from kii_push.common import observability
 from kii_push.errors import BreakerOpen, LedgerError, Outcome, kii_error
-from tests.template.model import functions, of_type, source, transformations
+from local.template import source
+from tests.template.model import functions, of_type, transformations
 
 # API Gateway's access log has its own shape.
 GATEWAY = of_type("AWS::Logs::MetricFilter")["GatewayFaultFilter"]["FilterPattern"]
