@@ -1,22 +1,15 @@
 """Run a built function once with its event from `events/`, against the local stack: `make invoke F=...`."""
 
-import json
 from contextlib import ExitStack
-from typing import Any
 
 from local.build import build
+from local.events import example_event
 from local.process import LocalError
 from local.progress import Step, console
 from local.rie import FunctionError, RunningFunction
-from local.settings import ROOT
 from local.stack import LocalStack
 from local.template import logical_id
 from local.up import running_stack
-
-
-def example_event(folder: str) -> Any:
-    """Return the function's event from `events/`, decoded."""
-    return json.loads((ROOT / f"events/{folder}.json").read_text())
 
 
 def invoke(folder: str, step: Step) -> None:

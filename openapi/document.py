@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from local.events import example_event
 from openapi.gateway import SIGNED
 from openapi.operations import OPERATIONS, Operation
 from openapi.schemas import schemas
@@ -106,8 +107,7 @@ def _bodies() -> dict[str, Any]:
 
 
 def _event_body(function: str) -> Any:
-    event = json.loads((HERE.parent / f"events/{function}.json").read_text())
-    return json.loads(event["body"])
+    return json.loads(example_event(function)["body"])
 
 
 def _ref(kind: str, name: object) -> dict[str, str]:

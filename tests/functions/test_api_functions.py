@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from local.invoke import example_event
+from local.events import example_event
 from local.process import free_ports
 from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from tests.support import Sandbox
 
 MESSAGE = {"data": {"n": "1"}, "mqtt": {"enabled": True}}
-SCOPES = {
-    "": {},
-    "/groups/team": {"groupID": "team"},
-    "/users/LOGIN_NAME:bob": {"userID": "LOGIN_NAME:bob"},
-    "/things/VENDOR_THING_ID:lamp": {"thingID": "VENDOR_THING_ID:lamp"},
+# The beginning of a path: as it is called, as the gateway knows it, and what its parameters then are.
+SCOPES: dict[str, tuple[str, dict[str, str]]] = {
+    "": ("", {}),
+    "/groups/team": ("/groups/{groupID}", {"groupID": "team"}),
+    "/users/LOGIN_NAME:bob": ("/users/{userID}", {"userID": "LOGIN_NAME:bob"}),
+    "/things/VENDOR_THING_ID:lamp": ("/things/{thingID}", {"thingID": "VENDOR_THING_ID:lamp"}),
 }
 
 
 def with_body(name: str, body: str) -> dict[str, Any]:
     """Return the function's example event with another body, and so another push."""
-    event = example_event(name)
-    return {**event, "headers": {**event["headers"], "Idempotency-Key": str(uuid4())}, "body": body}
+    return example_event(name, headers={"Idempotency-Key": str(uuid4())}, body=body)
 
 
 def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
@@ -54,9 +54,13 @@ def test_topic_push_reaches_the_subscribers_device_in_every_scope(
     run: "Run", device: "Device", sandbox: "Sandbox", scope: str
 ) -> None:
     sandbox.subscribe(scope, "news", device.user_id)
-    event = {**example_event("topic_push"), "pathParameters": {"topicID": "news", **SCOPES[scope]}}
-    if not scope:
-        event["multiValueQueryStringParameters"] = {"confirm": ["true"]}
+    prefix, named = SCOPES[scope]
+    event = example_event(
+        "topic_push",
+        resource=f"{prefix}/topics/{{topicID}}/push/messages",
+        pathParameters={"topicID": "news", **named},
+        queryStringParameters={} if scope else {"confirm": "true"},
+    )
 
     answer = run("topic_push").invoke(event)
 
@@ -89,7 +93,7 @@ def test_a_bad_request_is_refused_with_the_field_and_never_reaches_kii(
 
 
 def test_an_unknown_user_is_kiis_own_404(run: "Run") -> None:
-    event = {**example_event("direct_push"), "pathParameters": {"userID": "LOGIN_NAME:nobody"}}
+    event = example_event("direct_push", pathParameters={"userID": "LOGIN_NAME:nobody"})
 
     answer = run("direct_push").invoke(event)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.invoke import example_event
+from local.events import example_event
 from local.template import functions
 
 if TYPE_CHECKING:

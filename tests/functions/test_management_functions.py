@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.invoke import example_event
+from local.events import example_event as event
 from local.settings import ROOT
 
 if TYPE_CHECKING:
@@ -14,17 +14,6 @@ if TYPE_CHECKING:
     from tests.support import Sandbox
 
 TOKEN = "a-device-token"
-
-
-def event(name: str, **changes: Any) -> dict[str, Any]:
-    """Return a function's example event with other parts; the gateway gives query parameters twice."""
-    query = changes.pop("query", None)
-    if query is not None:
-        changes |= {
-            "queryStringParameters": query,
-            "multiValueQueryStringParameters": {key: [value] for key, value in query.items()},
-        }
-    return {**example_event(name), **changes}
 
 
 def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
@@ -112,7 +101,7 @@ def test_a_device_is_installed_listed_looked_up_and_removed(run: "Run", sandbox:
 
     installed = installations.invoke(event("installations"))
     listed = installations.invoke(
-        event("installations", httpMethod="GET", query={"userID": "LOGIN_NAME:bob"})
+        event("installations", httpMethod="GET", queryStringParameters={"userID": "LOGIN_NAME:bob"})
     )
     found = installations.invoke(event("installations", httpMethod="GET", resource=one, pathParameters=name))
     removed = installations.invoke(
@@ -158,7 +147,7 @@ def test_an_mqtt_device_learns_where_to_connect(run: "Run", device: "Device") ->
         ("topics", {"pathParameters": {"groupID": "%2e%2e", "topicID": "news"}}, 400, "groupID"),
         ("topics", {"pathParameters": {"groupID": "team", "topicID": "n" * 65}}, 400, "topicID"),
         ("topics", {"pathParameters": {"groupID": "team", "topicID": "%ff"}}, 400, "topicID"),
-        ("topics", {"httpMethod": "DELETE", "query": {"dryRun": "true"}}, 400, "dryRun"),
+        ("topics", {"httpMethod": "DELETE", "queryStringParameters": {"dryRun": "true"}}, 400, "dryRun"),
         (
             "subscriptions",
             {"pathParameters": {"groupID": "g", "topicID": "t", "subscriberID": "me"}},
@@ -174,7 +163,7 @@ def test_an_mqtt_device_learns_where_to_connect(run: "Run", device: "Device") ->
         ("bucket_push", {"body": '{"a": "\\ud800"}'}, 400, ""),
         ("bucket_push", {"body": "[1]"}, 400, "object"),
         ("bucket_push", {"body": json.dumps({"a": "x" * 65_534})}, 400, "object"),
-        ("openapi", {"query": {"format": "yaml"}}, 400, "format"),
+        ("openapi", {"queryStringParameters": {"format": "yaml"}}, 400, "format"),
     ],
 )
 def test_a_bad_call_is_refused_before_kii_is_asked(
@@ -209,7 +198,7 @@ def test_a_dry_run_asks_kii_with_gets_only_and_sends_nothing(
     sandbox.subscribe("/groups/team", "news", device.user_id)
     before = len(sandbox.calls())
 
-    answer = run(function).invoke(event(function, query={"dryRun": "true"}))
+    answer = run(function).invoke(event(function, queryStringParameters={"dryRun": "true"}))
 
     report = json.loads(answer["body"])
     assert (answer["statusCode"], report["dryRun"]) == (200, True)

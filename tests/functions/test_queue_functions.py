@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from local.invoke import example_event
+from local.events import example_event
 from local.process import free_ports
 from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
 
@@ -20,13 +20,9 @@ def push(**data: Any) -> dict[str, Any]:
 
 
 def batch(*bodies: str) -> dict[str, Any]:
-    """Return the example event with one record for each body, `message-0` and up."""
-    [record, *_] = example_event("queue_push")["Records"]
-    return {
-        "Records": [
-            {**record, "messageId": f"message-{index}", "body": body} for index, body in enumerate(bodies)
-        ]
-    }
+    """Return the event of a batch with these bodies, `message-0` and up."""
+    records = [{"messageId": f"message-{index}", "body": body} for index, body in enumerate(bodies)]
+    return example_event("queue_push", Records=records)
 
 
 def unreachable() -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from local.deploy import aws_session
 from local.device import Device
-from local.invoke import example_event
+from local.events import example_event
 from local.stack import LocalStack
 from tests.support import Sandbox, wait_until
 

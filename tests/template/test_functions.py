@@ -57,19 +57,17 @@ def test_a_functions_logs_end_some_day(name: str) -> None:
 
 
 @each_function
-def test_a_functions_code_is_a_handler_in_its_own_folder_with_an_event_to_try_it(name: str) -> None:
+def test_a_functions_code_is_a_handler_in_its_own_folder(name: str) -> None:
     assert FUNCTIONS[name]["Handler"] == "app.handler"
     assert folder(name).parent == ROOT / "functions"
     tree = ast.parse((folder(name) / "app.py").read_text())
     assert "handler" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert json.loads((ROOT / f"events/{folder(name).name}.json").read_text())
 
 
-def test_every_folder_of_code_and_every_event_belongs_to_a_function() -> None:
+def test_every_folder_of_code_belongs_to_a_function() -> None:
     folders = {folder(name).name for name in FUNCTIONS}
 
     assert {path.parent.name for path in ROOT.glob("functions/*/app.py")} == folders
-    assert {path.stem for path in ROOT.glob("events/*.json")} == folders
     assert len(folders) == len(FUNCTIONS)
 
 

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValida
 from kii_push.errors import InvalidRequest
 from kii_push.kii import identifiers
 from kii_push.push import request
+from local.events import example_event
 from local.settings import ROOT
 from openapi.__main__ import files
 from openapi.gateway import definition
@@ -233,6 +234,6 @@ def test_the_published_schema_of_a_push_request_takes_what_the_bundle_takes(push
 
 def test_the_published_schema_knows_every_field_and_the_queues_example() -> None:
     Draft202012Validator.check_schema(PUSH_REQUEST)
-    for record in json.loads((ROOT / "events/queue_push.json").read_text())["Records"]:
+    for record in example_event("queue_push")["Records"]:
         Draft202012Validator(PUSH_REQUEST).validate(json.loads(record["body"]))
-    Draft202012Validator(PUSH_REQUEST).validate(json.loads((ROOT / "events/scheduled_push.json").read_text()))
+    Draft202012Validator(PUSH_REQUEST).validate(example_event("scheduled_push"))
