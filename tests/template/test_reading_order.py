@@ -1,5 +1,6 @@
 """House rules for whoever reads template.yaml: it goes from top to bottom as the architecture."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -18,6 +19,10 @@ OF_API = {
     for function in references(operation["x-amazon-apigateway-integration"]["uri"])
 }
 WATCHING = {"AWS::CloudWatch::Alarm", "AWS::Logs::MetricFilter"}
+
+
+def last_word(name: str) -> str:
+    return str(re.findall(r"[A-Z][a-z0-9]*", name)[-1])
 
 
 def test_the_functions_of_the_api_stand_together_and_before_those_of_other_doors() -> None:
@@ -51,6 +56,13 @@ def test_a_filter_stands_before_its_alarm() -> None:
             properties = source()["Resources"][following]["Properties"]
             watched = properties.get("MetricName") or properties["MetricTransformations"][0]["MetricName"]
             assert watched == metric["MetricName"], (name, following)
+
+
+def test_a_parameter_is_not_called_like_a_resource() -> None:
+    # A number called MonthlyCallsAlarm would be taken for the alarm.
+    kinds = {last_word(name) for name in RESOURCES}
+
+    assert [name for name in source()["Parameters"] if last_word(name) in kinds] == []
 
 
 def marks(text: str) -> list[str]:
