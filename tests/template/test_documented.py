@@ -37,6 +37,16 @@ def test_a_parameter_is_for_something(parameter: str) -> None:
     assert parameter in mentioned([source()["Globals"], source()["Resources"], source().get("Conditions")])
 
 
+def test_the_console_shows_every_parameter_in_one_group_and_with_a_label() -> None:
+    interface = source()["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+
+    assert grouped == list(source()["Parameters"]), "the parameters in the order of their groups"
+    assert all(group["Label"]["default"] for group in interface["ParameterGroups"])
+    assert list(interface["ParameterLabels"]) == grouped
+    assert all(label["default"] for label in interface["ParameterLabels"].values())
+
+
 @pytest.mark.parametrize("output", source()["Outputs"])
 def test_an_output_is_explained(output: str) -> None:
     assert source()["Outputs"][output]["Description"].strip()
