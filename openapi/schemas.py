@@ -12,24 +12,26 @@ from kii_push.kii.installations import Installation, MqttEndpoint, Registration
 from kii_push.kii.topics import TopicPage
 from kii_push.message.fields import Message
 from kii_push.message.short_form import ShortMessage
-from kii_push.push.dry_run import Report
+from kii_push.push.dry_run import DryRunReport
+from kii_push.push.ledger import PushRecord
 from kii_push.push.request import RequestShape
 
 type Schema = dict[str, Any]
 
 _STRUCTS = (
     *(Message, ShortMessage, RequestShape),
-    *(Report, TopicPage, NewInstallation, Registration, Installation, MqttEndpoint),
-    *(BroadcastShape, Progress),
+    *(DryRunReport, TopicPage, NewInstallation, Registration, Installation, MqttEndpoint),
+    *(BroadcastShape, Progress, PushRecord),
 )
 # What the document calls a struct where Python's name would puzzle its readers.
 _NAMES = {
     "RequestShape": "PushRequest",
     "TargetShape": "Target",
-    "Report": "DryRun",
+    "DryRunReport": "DryRun",
     "Registration": "InstallationIDs",
     "MqttEndpoint": "MQTTEndpoint",
     "TopicPage": "Topics",
+    "TopicEntry": "Topic",
     "BroadcastShape": "Broadcast",
     "RecipientShape": "Recipient",
     "Progress": "BroadcastProgress",

@@ -8,41 +8,74 @@ from msgspec import to_builtins
 
 from kii_push.api import handler as api
 from kii_push.api import params
-from kii_push.broadcast import fan_out, store
+from kii_push.broadcast import fan_out
 from kii_push.broadcast import request as broadcast_request
+from kii_push.broadcast.store import Broadcasts
+from kii_push.common import aws
 from kii_push.errors import InvalidRequest, NotFound, Violation
+from kii_push.push.preflight import Preflight
+from kii_push.queues.sqs import Queue
 
-kept = store.from_environment()
+broadcasts = Broadcasts(
+    aws.dynamodb(),
+    os.environ["LEDGER_TABLE"],
+    aws.s3(),
+    os.environ["BROADCAST_BUCKET"],
+    int(os.environ["LEDGER_DAYS"]),
+)
+positions = Queue(aws.sqs(), os.environ["FAN_OUT_QUEUE_URL"])
+preflight = Preflight.from_settings(os.environ["KII_DEFAULT_NETWORKS"], os.environ["KII_RULES"])
+confirm_above = int(os.environ["CONFIRM_ABOVE"])
 
 
-@api.api
-def handler(event: api.Event) -> api.Answer:
-    """Answer 202 to a broadcast that will go out, 200 with its progress, 204 once it is stopped."""
-    if event["httpMethod"] == "POST":
-        return _start(event)
-    broadcast_id = broadcast_request.check_id(params.path(event, "broadcastID"), "broadcastID")
-    if event["httpMethod"] == "DELETE":
-        if not kept.stop(broadcast_id):
-            raise NotFound(f"there is no broadcast {broadcast_id}")
-        return api.done()
-    progress = kept.progress(broadcast_id)
+def start_broadcast(event: api.Event) -> api.Answer:
+    """Answer 202 to a broadcast that will go out."""
+    key = api.header(event, "idempotency-key")
+    broadcast = broadcast_request.from_json(
+        api.json_body(event, broadcast_request.MAX_BYTES),
+        default_id=key or str(uuid.uuid4()),
+        confirm_above=confirm_above,
+        preflight=preflight,
+    )
+    broadcast_id = broadcast.job.id
+    if key not in {None, broadcast_id}:
+        raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))
+    headers = {"Location": f"/broadcasts/{broadcast_id}"}
+    if broadcasts.accept(broadcast):
+        fan_out.begin(broadcast_id, positions)
+    else:
+        headers["Idempotent-Replayed"] = "true"
+    return api.answer(HTTPStatus.ACCEPTED, {"id": broadcast_id}, headers)
+
+
+def get_broadcast(event: api.Event) -> api.Answer:
+    """Answer 200 with the broadcast's progress, or 404."""
+    broadcast_id = _broadcast_id(event)
+    progress = broadcasts.progress(broadcast_id)
     if progress is None:
-        raise NotFound(f"there is no broadcast {broadcast_id}")
+        raise _not_found(broadcast_id)
     return api.answer(HTTPStatus.OK, to_builtins(progress))
 
 
-def _start(event: api.Event) -> api.Answer:
-    key = api.header(event, "idempotency-key")
-    asked = broadcast_request.from_json(
-        api.json_body(event, broadcast_request.MAX_BYTES),
-        default_id=key or str(uuid.uuid4()),
-        confirm_above=int(os.environ["CONFIRM_ABOVE"]),
-    )
-    if key not in {None, asked.job.id}:
-        raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))
-    headers = {"Location": f"/broadcasts/{asked.job.id}"}
-    if kept.accept(asked):
-        fan_out.begin(asked.job.id)
-    else:
-        headers["Idempotent-Replayed"] = "true"
-    return api.answer(HTTPStatus.ACCEPTED, {"id": asked.job.id}, headers)
+def stop_broadcast(event: api.Event) -> api.Answer:
+    """Answer 204 once no more of it will be sent, or 404."""
+    broadcast_id = _broadcast_id(event)
+    if not broadcasts.stop(broadcast_id):
+        raise _not_found(broadcast_id)
+    return api.no_content()
+
+
+def _broadcast_id(event: api.Event) -> str:
+    return broadcast_request.check_id(params.path(event, "broadcastID"), "broadcastID")
+
+
+def _not_found(broadcast_id: str) -> NotFound:
+    return NotFound(f"there is no broadcast {broadcast_id}")
+
+
+OPERATIONS = {
+    "POST /broadcasts": api.Operation(start_broadcast),
+    "GET /broadcasts/{broadcastID}": api.Operation(get_broadcast),
+    "DELETE /broadcasts/{broadcastID}": api.Operation(stop_broadcast),
+}
+handler = api.dispatch(OPERATIONS)

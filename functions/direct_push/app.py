@@ -2,14 +2,18 @@
 
 from kii_push import runtime
 from kii_push.api import handler as api
-from kii_push.api import push as push_api
-from kii_push.push import delivery
+from kii_push.api import push
 
-kii = runtime.kii_client()
-pushes = delivery.from_environment()
+calls = runtime.call_counter()
+delivery = runtime.delivery(runtime.kii_client(calls))
 
 
-@api.api_taking("dryRun")
-def handler(event: api.Event) -> api.Answer:
+def send_to_user(event: api.Event) -> api.Answer:
     """Send the push; answer 201 with `pushMessageID` and the push's `id`, or a problem."""
-    return push_api.push(event, pushes, kii)
+    return push.send(event, delivery)
+
+
+OPERATIONS = {
+    "POST /users/{userID}/push/messages": api.Operation(send_to_user, query=("dryRun",)),
+}
+handler = api.dispatch(OPERATIONS, calls)

@@ -1,22 +1,40 @@
-"""SQS: one stretch of a broadcast, turned into a message on the broadcast queue for each recipient."""
+"""SQS: one position in a broadcast; from there on each recipient becomes a message on the broadcast queue."""
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kii_push.broadcast import fan_out, store
-from kii_push.push import ledger, stop_switch
+from kii_push import runtime
+from kii_push.broadcast.fan_out import FanOut
+from kii_push.broadcast.store import Broadcasts
+from kii_push.common import aws
+from kii_push.push.stop_switch import StopSwitch
+from kii_push.queues.sqs import Queue
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-kept, pushes, switch = store.from_environment(), ledger.from_environment(), stop_switch.from_environment()
+broadcasts = Broadcasts(
+    aws.dynamodb(),
+    os.environ["LEDGER_TABLE"],
+    aws.s3(),
+    os.environ["BROADCAST_BUCKET"],
+    int(os.environ["LEDGER_DAYS"]),
+)
+fan_out = FanOut(
+    broadcasts,
+    runtime.ledger(),
+    StopSwitch(aws.dynamodb(), os.environ["LEDGER_TABLE"]),
+    pushes=Queue(aws.sqs(), os.environ["BROADCAST_QUEUE_URL"]),
+    positions=Queue(aws.sqs(), os.environ["FAN_OUT_QUEUE_URL"]),
+)
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
-    """Queue the pushes; after an exception the stretch comes back, to be queued again under the same IDs."""
+    """Queue the pushes; after an exception the message is retried, and queues them under the same IDs."""
     for record in event["Records"]:
         try:
-            fan_out.run(record["body"], kept, pushes, switch, context.get_remaining_time_in_millis)
+            fan_out.run(record["body"], context.get_remaining_time_in_millis)
         except Exception:
             fan_out.postpone(record)
             raise

@@ -9,7 +9,10 @@ from kii_push.api import handler as api
 document = json.loads(Path(__file__).with_name("openapi.json").read_bytes())
 
 
-@api.api
-def handler(_event: api.Event) -> api.Answer:
-    """Answer the document."""
+def get_openapi(_event: api.Event) -> api.Answer:
+    """Answer 200 with the document."""
     return api.answer(HTTPStatus.OK, document)
+
+
+OPERATIONS = {"GET /openapi.json": api.Operation(get_openapi)}
+handler = api.dispatch(OPERATIONS)

@@ -2,29 +2,25 @@
 
 from http import HTTPStatus
 
+from msgspec import to_builtins
+
+from kii_push import runtime
 from kii_push.api import handler as api
 from kii_push.api import params
 from kii_push.errors import NotFound
-from kii_push.push import ledger, request
+from kii_push.push import request
 
-pushes = ledger.from_environment()
+ledger = runtime.ledger()
 
 
-@api.api
-def handler(event: api.Event) -> api.Answer:
+def get_push(event: api.Event) -> api.Answer:
     """Answer 200 with the push's outcome, `in_flight` while it has none, or 404."""
     push_id = request.push_id(params.path(event, "pushID"), "pushID")
-    entry = pushes.find(push_id)
-    if entry is None:
+    record = ledger.find(push_id)
+    if record is None:
         raise NotFound(f"nothing is known of a push {push_id}")
-    facts = {
-        "id": entry.id,
-        "outcome": entry.outcome or "in_flight",
-        "attempts": entry.attempts,
-        "updatedAt": entry.updated_at,
-        "pushMessageID": entry.push_message_id,
-        "objectID": entry.object_id,
-        "errorCode": entry.error_code,
-        "reason": entry.reason,
-    }
-    return api.answer(HTTPStatus.OK, {name: value for name, value in facts.items() if value is not None})
+    return api.answer(HTTPStatus.OK, to_builtins(record))
+
+
+OPERATIONS = {"GET /pushes/{pushID}": api.Operation(get_push)}
+handler = api.dispatch(OPERATIONS)

@@ -18,7 +18,7 @@ from kii_push.push import request, throttle
 from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Ledger
 from kii_push.push.stop_switch import StopSwitch
-from kii_push.push.throttle import Gate
+from kii_push.push.throttle import Throttle
 from local.ministack import start_ministack
 from local.process import end, free_ports
 from local.settings import aws_variables
@@ -113,7 +113,7 @@ def client(kii: Kii) -> Iterator[KiiClient]:
 @pytest.fixture
 def pushes(client: KiiClient, ledger: Ledger, table: str) -> Delivery:
     return Delivery(
-        client, ledger, Gate(aws.dynamodb(), table, per_second=0), StopSwitch(aws.dynamodb(), table)
+        client, ledger, Throttle(aws.dynamodb(), table, per_second=0), StopSwitch(aws.dynamodb(), table)
     )
 
 

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from kii_push.broadcast import fan_out, store
 from kii_push.broadcast import request as broadcast_request
-from kii_push.broadcast.store import Broadcasts, Gone, Progress
+from kii_push.broadcast.store import Broadcasts, Progress, SourceGone
 from kii_push.common import aws
 from kii_push.errors import IDConflict, InvalidRequest, LedgerError
 from kii_push.push import stop_switch
@@ -305,7 +305,7 @@ def test_it_is_safe_to_repeat(
 def test_unheard_of_broadcasts(kept: Broadcasts) -> None:
     assert kept.progress("sale") is None
     assert not kept.stop("sale")
-    with pytest.raises(Gone, match="the message is not there any more"):
+    with pytest.raises(SourceGone, match="the message is not there any more"):
         kept.job("sale")
     kept.set_phase("sale", "queueing")
     assert kept.progress("sale") is None, "forgotten meanwhile, it does not come up again"

@@ -17,7 +17,7 @@ from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Ledger
 from kii_push.push.request import parse
 from kii_push.queues import sqs as queues
-from kii_push.queues.unattended import Settled, settle
+from kii_push.queues.unattended import Settlement, settle
 from tests.delivery.conftest import Kii, body
 from tests.delivery.test_delivery import fail
 from tests.support import Queue
@@ -119,7 +119,7 @@ def test_what_came_too_late_goes_back_to_be_recorded(
     done = redrive(cause, plenty)
     assert (done.put_back, done.dropped, done.failed) == (0, 1, 0)
     (message,) = queue.messages()
-    assert settle(message["Body"], "sqs-2", pushes) == Settled(Outcome.EXPIRED)
+    assert settle(message["Body"], "sqs-2", pushes) == Settlement(Outcome.EXPIRED)
     entry = ledger.find("a")
     assert entry
     # That it is too late for another try does not tell what became of the first.

@@ -27,7 +27,7 @@ from kii_push.kii.client import KiiClient
 from kii_push.push.delivery import Delivery, from_environment
 from kii_push.push.ledger import Ledger, Receipt
 from kii_push.push.stop_switch import StopSwitch
-from kii_push.push.throttle import Gate
+from kii_push.push.throttle import Throttle
 from tests.delivery.conftest import Kii, body, push
 
 
@@ -115,7 +115,7 @@ def test_a_push_past_its_time_is_dropped_and_recorded(kii: Kii, pushes: Delivery
 def test_a_push_that_gets_too_late_on_its_way_to_kii_is_not_sent(
     kii: Kii, client: KiiClient, ledger: Ledger, table: str
 ) -> None:
-    class Slow(Gate):
+    class Slow(Throttle):
         """Lets a push wait for its place in the rate."""
 
         def send[T](self, send: Callable[[], T], *, broadcast: bool = False) -> T:
@@ -178,9 +178,9 @@ def test_fifty_requests_with_one_id_are_one_push(kii: Kii, pushes: Delivery) -> 
 def test_without_a_ledger_nothing_is_sent(kii: Kii, client: KiiClient, table: str) -> None:
     ledger = Ledger(aws.dynamodb(), "missing", in_flight=960, days=30)
     with pytest.raises(LedgerError):
-        Delivery(client, ledger, Gate(aws.dynamodb(), table, 0), StopSwitch(aws.dynamodb(), table)).deliver(
-            push()
-        )
+        Delivery(
+            client, ledger, Throttle(aws.dynamodb(), table, 0), StopSwitch(aws.dynamodb(), table)
+        ).deliver(push())
     assert not kii.sent
 
 

@@ -20,7 +20,7 @@ from kii_push.errors import (
     Outcome,
     PushError,
 )
-from kii_push.push.ledger import Claim, Entry, Ledger, Receipt, broadcast_shard, from_environment
+from kii_push.push.ledger import Claim, Ledger, PushRecord, Receipt, broadcast_shard, from_environment
 from tests.delivery.conftest import push
 
 if TYPE_CHECKING:
@@ -141,10 +141,10 @@ def test_resending_takes_over_the_claim_of_a_dead_sender(table: str, dynamodb: "
     assert claimed(ledger, onUnknown="resend").doubt
 
 
-def entry_of(ledger: Ledger, outcome: Outcome) -> Entry:
+def entry_of(ledger: Ledger, outcome: Outcome) -> PushRecord:
     found = ledger.find("p-1")
     assert found
-    return Entry(found.id, outcome, found.attempts, found.updated_at)
+    return PushRecord(found.id, outcome, found.attempts, found.updated_at)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kii_push.errors import IDConflict, NoAnswer
-from kii_push.kii.objects import Written
+from kii_push.kii.objects import ObjectWrite
 from kii_push.push import request
 from kii_push.push.ledger import Receipt
 
@@ -47,28 +47,28 @@ def answering(
             ("POST", PATH, READING),
             201,
             {"objectID": "o-1", "createdAt": 1},
-            Written(created=True, object_id="o-1", created_at=1),
+            ObjectWrite(created=True, object_id="o-1", created_at=1),
         ),
         (
             {"object": READING, "objectID": "o-1"},
             ("PUT", f"{PATH}/o-1", READING),
             200,
             {"modifiedAt": 2},
-            Written(created=False, object_id="o-1", modified_at=2),
+            ObjectWrite(created=False, object_id="o-1", modified_at=2),
         ),
         (
             {"object": READING, "objectID": "o-1", "operation": "update"},
             ("PATCH", f"{PATH}/o-1", READING),
             200,
             {},
-            Written(created=False, object_id="o-1"),
+            ObjectWrite(created=False, object_id="o-1"),
         ),
         (
             {"objectID": "o-1", "operation": "delete"},
             ("DELETE", f"{PATH}/o-1", None),
             204,
             None,
-            Written(created=False, object_id="o-1"),
+            ObjectWrite(created=False, object_id="o-1"),
         ),
     ],
     ids=["create", "replace", "update", "delete"],
@@ -81,7 +81,7 @@ def test_a_change_is_made_once_and_its_receipt_kept(
     call: tuple[str, str, Any],
     status: int,
     body: dict[str, Any] | None,
-    written: Written,
+    written: ObjectWrite,
 ) -> None:
     calls: list[tuple[str, str, Any]] = []
     kii.answers = [answering(calls, status, body)] * 2
@@ -90,7 +90,7 @@ def test_a_change_is_made_once_and_its_receipt_kept(
 
     assert calls == [call]
     assert first == Receipt(written=written)
-    assert again == Receipt(replayed=True, written=Written(created=False, object_id="o-1"))
+    assert again == Receipt(replayed=True, written=ObjectWrite(created=False, object_id="o-1"))
     entry = ledger.find("k")
     assert entry is not None
     assert (entry.outcome, entry.object_id, entry.push_message_id) == ("sent", "o-1", None)

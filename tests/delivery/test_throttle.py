@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from kii_push.common import aws
 from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests, kii_error
 from kii_push.push import throttle
-from kii_push.push.throttle import Gate, from_environment
+from kii_push.push.throttle import Throttle, from_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,7 +36,7 @@ def _fresh_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_429_stops_every_environment_until_a_probe_succeeds(
     dynamodb: "DynamoDBClient", table: str
 ) -> None:
-    here, elsewhere = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    here, elsewhere = Throttle(dynamodb, table, 0), Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
         here.send(refused)
     for each in (here, elsewhere):
@@ -51,7 +51,7 @@ def test_one_429_stops_every_environment_until_a_probe_succeeds(
 
 @pytest.mark.usefixtures("short_recovery")
 def test_a_probe_that_is_refused_opens_the_breaker_again(dynamodb: "DynamoDBClient", table: str) -> None:
-    one = Gate(dynamodb, table, 0)
+    one = Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
         one.send(refused)
     time.sleep(2)
@@ -66,7 +66,7 @@ def test_a_probe_that_is_refused_opens_the_breaker_again(dynamodb: "DynamoDBClie
 def test_a_probe_that_kii_answers_otherwise_closes_the_breaker(
     dynamodb: "DynamoDBClient", table: str, status: int
 ) -> None:
-    one, other = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    one, other = Throttle(dynamodb, table, 0), Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
         one.send(refused)
     time.sleep(2)
@@ -81,7 +81,7 @@ def test_a_probe_that_kii_answers_otherwise_closes_the_breaker(
 
 @pytest.mark.usefixtures("short_recovery")
 def test_the_probe_of_a_sender_that_died_is_taken_over(dynamodb: "DynamoDBClient", table: str) -> None:
-    dying, other = Gate(dynamodb, table, 0), Gate(dynamodb, table, 0)
+    dying, other = Throttle(dynamodb, table, 0), Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
         dying.send(refused)
     time.sleep(2)
@@ -103,7 +103,7 @@ def test_the_probe_of_a_sender_that_died_is_taken_over(dynamodb: "DynamoDBClient
 def test_a_prober_that_cannot_be_elected_does_not_send(
     dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Gate(dynamodb, table, 0)
+    one = Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
         one.send(refused)
     time.sleep(2)
@@ -117,7 +117,7 @@ def test_a_prober_that_cannot_be_elected_does_not_send(
 
 
 def test_other_errors_leave_the_breaker_closed(dynamodb: "DynamoDBClient", table: str) -> None:
-    one = Gate(dynamodb, table, 0)
+    one = Throttle(dynamodb, table, 0)
 
     def fail() -> str:
         raise kii_error(503, None)
@@ -129,7 +129,7 @@ def test_other_errors_leave_the_breaker_closed(dynamodb: "DynamoDBClient", table
 
 
 def test_the_rate_is_shared(dynamodb: "DynamoDBClient", table: str) -> None:
-    gates = [Gate(dynamodb, table, 5), Gate(dynamodb, table, 5)]
+    gates = [Throttle(dynamodb, table, 5), Throttle(dynamodb, table, 5)]
     with ThreadPoolExecutor(12) as threads:
         went = list(threads.map(lambda number: (gates[number % 2].send(sent), int(time.time())), range(12)))
     assert len(went) == 12
@@ -143,7 +143,7 @@ def test_broadcasts_leave_room_for_single_pushes(
 ) -> None:
     monkeypatch.setattr(throttle, "LONGEST_WAIT", 0)
     monkeypatch.setattr(time, "time", lambda: 1_800_000_000.5)  # all in one second
-    one = Gate(dynamodb, table, 5)
+    one = Throttle(dynamodb, table, 5)
     for _ in range(4):
         one.send(sent, broadcast=True)
     with pytest.raises(RateExceeded):
@@ -157,7 +157,7 @@ def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
     dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttle, "LONGEST_WAIT", 0)
-    one = Gate(dynamodb, table, 1)
+    one = Throttle(dynamodb, table, 1)
     with ThreadPoolExecutor(4) as threads:
         tries = [threads.submit(one.send, sent) for _ in range(4)]
     errors = [error for each in tries if (error := each.exception())]
@@ -167,7 +167,7 @@ def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
 
 def test_a_rate_that_cannot_be_read_lets_nothing_through(dynamodb: "DynamoDBClient") -> None:
     with pytest.raises(LedgerError):
-        Gate(dynamodb, "missing", 5).send(sent)
+        Throttle(dynamodb, "missing", 5).send(sent)
 
 
 def test_the_environment_names_table_and_rate(table: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from kii_push.api import push as push_api
 from kii_push.common.observability import metrics
 from kii_push.errors import NoAnswer, PushError
 from kii_push.kii.identifiers import Scope
-from kii_push.kii.objects import Written
+from kii_push.kii.objects import ObjectWrite
 from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Receipt
 from kii_push.push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
@@ -112,7 +112,7 @@ def test_a_change_of_an_object_is_what_the_method_says(
     assert (request.target, request.message, request.id) == (target, value or {}, "k-1")
 
 
-WRITTEN = Written(created=False, object_id="o-1", version='"2"', created_at=1, modified_at=2)
+WRITTEN = ObjectWrite(created=False, object_id="o-1", version='"2"', created_at=1, modified_at=2)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +120,18 @@ WRITTEN = Written(created=False, object_id="o-1", version='"2"', created_at=1, m
     [
         (
             "POST",
-            Written(created=True, object_id="o-1", created_at=1),
+            ObjectWrite(created=True, object_id="o-1", created_at=1),
             201,
             {"objectID": "o-1", "createdAt": 1},
         ),
-        ("POST", Written(created=True), 201, {"objectID": None}),
-        ("PUT", Written(created=True, object_id="o-1"), 201, {"objectID": "o-1"}),
+        ("POST", ObjectWrite(created=True), 201, {"objectID": None}),
+        ("PUT", ObjectWrite(created=True, object_id="o-1"), 201, {"objectID": "o-1"}),
         ("PUT", WRITTEN, 200, {"objectID": "o-1", "createdAt": 1, "modifiedAt": 2}),
         ("PATCH", WRITTEN, 200, {"objectID": "o-1", "createdAt": 1, "modifiedAt": 2}),
     ],
 )
 def test_a_changed_object_is_answered_as_kii_answers_it(
-    method: str, written: Written, status: int, body: dict[str, Any]
+    method: str, written: ObjectWrite, status: int, body: dict[str, Any]
 ) -> None:
     path = {"bucketID": "readings"} | ({} if method == "POST" else {"objectID": "o-1"})
 
@@ -143,7 +143,7 @@ def test_a_changed_object_is_answered_as_kii_answers_it(
 
 
 def test_a_deleted_object_is_answered_with_nothing() -> None:
-    gone = Receipt(written=Written(created=False, object_id="o-1"), replayed=True)
+    gone = Receipt(written=ObjectWrite(created=False, object_id="o-1"), replayed=True)
 
     answer, _ = made(event(method="DELETE", bucketID="readings", objectID="o-1"), gone)
 
@@ -153,7 +153,7 @@ def test_a_deleted_object_is_answered_with_nothing() -> None:
 
 def test_an_earlier_calls_answer_comes_again_and_says_so() -> None:
     sent, _ = made(event(MESSAGE, key="k", userID="u"), Receipt("m-1", replayed=True))
-    kept = Receipt(written=Written(created=False, object_id="o-1"), replayed=True)
+    kept = Receipt(written=ObjectWrite(created=False, object_id="o-1"), replayed=True)
     written, _ = made(event({"a": 1}, key="k", bucketID="readings"), kept)
 
     assert json.loads(sent["body"]) == {"pushMessageID": "m-1", "id": "k", "replayed": True}

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from kii_push.common import aws
-from kii_push.dead_letters.actions import Dealt, drop, groups, redrive
+from kii_push.dead_letters.actions import RedriveResult, drop, groups, redrive
 from tests.unit.conftest import LogLines
 from tests.unit.sqs import DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
 
@@ -45,7 +45,7 @@ def part(failing: str, call: Callable[..., Any], **given: Any) -> Any:
     return {**answer, "Failed": [{"Id": each["Id"], "Code": "InternalError"} for each in failed]}
 
 
-def all_rounds(sqs: Sqs, act: Callable[..., Dealt], cause: str) -> list[Dealt]:
+def all_rounds(sqs: Sqs, act: Callable[..., RedriveResult], cause: str) -> list[RedriveResult]:
     """Go on until it is complete, as the command does."""
     rounds = [sqs.invoke(lambda time_left: act(cause, time_left))]
     while not rounds[-1].complete:

@@ -7,7 +7,7 @@ import pytest
 
 from kii_push.errors import KiiError, UnreadableAnswer
 from kii_push.kii.identifiers import APP, Scope
-from kii_push.kii.objects import Objects, Written
+from kii_push.kii.objects import Objects, ObjectWrite
 from tests.unit.kii import Broken, MockKii, ok, refusal
 
 
@@ -73,22 +73,22 @@ def test_version_is_a_condition_where_one_is_given(mock: MockKii, objects: Objec
     [
         (
             ok({"objectID": "o-9", "createdAt": 5, "dataType": "t"}, 201, {"ETag": '"1"'}),
-            Written(created=True, object_id="o-9", version='"1"', created_at=5),
+            ObjectWrite(created=True, object_id="o-9", version='"1"', created_at=5),
         ),
         (
             ok({"createdAt": 5, "modifiedAt": 6}, 200, {"ETag": '"2"'}),
-            Written(created=False, object_id="o-1", version='"2"', created_at=5, modified_at=6),
+            ObjectWrite(created=False, object_id="o-1", version='"2"', created_at=5, modified_at=6),
         ),
-        (ok({"objectID": 5, "createdAt": "x"}, 201), Written(created=True, object_id="o-1")),
-        (ok(), Written(created=False, object_id="o-1")),
+        (ok({"objectID": 5, "createdAt": "x"}, 201), ObjectWrite(created=True, object_id="o-1")),
+        (ok(), ObjectWrite(created=False, object_id="o-1")),
         (
             httpx.Response(200, stream=Broken(b"{", httpx.ReadError("cut"))),
-            Written(created=False, object_id="o-1"),
+            ObjectWrite(created=False, object_id="o-1"),
         ),
     ],
 )
 def test_written_object_is_told_with_what_kii_says(
-    mock: MockKii, objects: Objects, answer: httpx.Response, written: Written
+    mock: MockKii, objects: Objects, answer: httpx.Response, written: ObjectWrite
 ) -> None:
     mock.gives(answer)
     assert objects.replace("notes", "o-1", {}) == written
@@ -98,7 +98,7 @@ def test_created_object_without_a_readable_id_is_created_all_the_same(
     mock: MockKii, objects: Objects
 ) -> None:
     mock.gives(httpx.Response(201, content=b"?"))
-    assert objects.create("notes", {}) == Written(created=True)
+    assert objects.create("notes", {}) == ObjectWrite(created=True)
 
 
 def test_refusals_are_kiis(mock: MockKii, objects: Objects) -> None:

@@ -5,14 +5,14 @@ from threading import Barrier, Lock, Semaphore
 
 import pytest
 
-from kii_push.common.single_flight import Kept
+from kii_push.common.single_flight import SingleFlight
 from kii_push.errors import KiiUnreachable
 
 THREADS = 16
 
 
 def test_a_value_is_made_once_and_kept_while_it_is_good() -> None:
-    kept: Kept[int] = Kept()
+    kept: SingleFlight[int] = SingleFlight()
     made = iter([1, 2])
 
     assert [kept.get(lambda _: True, lambda: next(made)) for _ in range(3)] == [1, 1, 1]
@@ -20,7 +20,7 @@ def test_a_value_is_made_once_and_kept_while_it_is_good() -> None:
 
 
 def test_threads_that_start_together_make_one_value() -> None:
-    kept: Kept[object] = Kept()
+    kept: SingleFlight[object] = SingleFlight()
     together = Barrier(THREADS)
 
     def get(_: int) -> object:
@@ -52,7 +52,7 @@ def test_threads_that_waited_for_a_failure_share_it_and_the_next_caller_tries_ag
     lock = WatchedLock()
     with monkeypatch.context() as patch:
         patch.setattr("kii_push.common.single_flight.threading.Lock", lambda: lock)
-        kept: Kept[str] = Kept()
+        kept: SingleFlight[str] = SingleFlight()
     attempts: list[str] = []
 
     def fail_once_all_wait() -> str:
@@ -78,7 +78,7 @@ def test_threads_that_waited_for_a_failure_share_it_and_the_next_caller_tries_ag
 
 
 def test_a_failure_leaves_the_kept_value_and_is_not_kept_itself() -> None:
-    kept: Kept[int] = Kept()
+    kept: SingleFlight[int] = SingleFlight()
     kept.get(lambda _: True, lambda: 1)
 
     def fail() -> int:

@@ -33,14 +33,14 @@ class PushError(Exception):
         return str(self)
 
 
-# Characters of a name that stands in an error.
-LONGEST_NAME = 64
+# A name in an error is cut to this length.
+MAX_NAME_CHARS = 64
 
 
 def readable(name: str) -> str:
     """Return a key that a sender chose, so that it fits a header and a log line."""
-    shown = "".join(char if char.isprintable() else "?" for char in name[:LONGEST_NAME])
-    return shown if len(name) <= LONGEST_NAME else f"{shown}…"
+    shown = "".join(char if char.isprintable() else "?" for char in name[:MAX_NAME_CHARS])
+    return shown if len(name) <= MAX_NAME_CHARS else f"{shown}…"
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,18 @@ class LedgerError(PushError):
 
 
 class QueueError(PushError):
-    """SQS did not take a message."""
+    """SQS refused a call, or did not answer."""
 
     outcome = Outcome.NOT_SENT
     retry_after = 10
+
+
+class QueueRefused(QueueError):
+    """SQS refused a call, and with it every message in it."""
+
+
+class HiddenLimitReached(QueueError):
+    """SQS hides about 120,000 messages of a queue at a time, and so many are hidden."""
 
 
 class SecretError(PushError):

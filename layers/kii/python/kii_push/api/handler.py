@@ -1,14 +1,15 @@
-"""The HTTPS door: read API Gateway's event, answer JSON, and errors as RFC 9457 problems."""
+"""The HTTPS door: dispatch API Gateway's event, answer JSON, and errors as RFC 9457 problems."""
 
 import base64
-import functools
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kii_push.api import params
-from kii_push.common import calls, observability, strict_json
+from kii_push.common import observability, strict_json
 from kii_push.errors import (
     IDConflict,
     InFlight,
@@ -20,9 +21,11 @@ from kii_push.errors import (
     Violation,
 )
 
+if TYPE_CHECKING:
+    from kii_push.common.calls import CallCounter
+
 type Event = Mapping[str, Any]
 type Answer = dict[str, Any]
-type Handler = Callable[[Event], Answer]
 
 _STATUS = {
     Outcome.REJECTED: HTTPStatus.BAD_REQUEST,
@@ -30,9 +33,11 @@ _STATUS = {
     Outcome.UNKNOWN: HTTPStatus.GATEWAY_TIMEOUT,
     Outcome.EXPIRED: HTTPStatus.GONE,
 }
-# Kii's own statuses that mean the same from here. Its 401 and 403 speak of the bundle's token, not of the
-# caller's signature, and would be taken for the gateway's.
-_KIIS_OWN = {400, 404, 409, 429}
+# The scopes of topics and buckets, as the gateway's paths begin.
+_SCOPE = re.compile(r"^/(groups/{groupID}|users/{userID}|things/{thingID})(?=/(topics|buckets)(/|$))")
+# Statuses of Kii that mean the same from here. Its 401 and 403 are about the bundle's token, not the caller's
+# signature, and would be taken for the gateway's.
+_SAME_AS_KII = {400, 404, 409, 429}
 _TITLES = {
     Outcome.REJECTED: "The request was refused",
     Outcome.NOT_SENT: "Kii did not take the request; try again later",
@@ -40,8 +45,8 @@ _TITLES = {
     Outcome.EXPIRED: "The push came too late and was dropped",
 }
 _FAULT = "A fault of the bundle's own; the log says where"
-# Answers name people's devices, and the passwords of the broker.
-_NOT_KEPT = {"Cache-Control": "no-store"}
+# Answers name people's devices, and the broker's passwords.
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -57,36 +62,42 @@ _STATUS_OF: dict[type[PushError], HTTPStatus] = {
 }
 
 
-def api(handler: Handler) -> Callable[[Event, object], Answer]:
-    """Make a Lambda handler of a function that takes the event, answers, or raises a PushError.
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path: the function that serves it, and the query parameters that it takes."""
 
-    A call with a query parameter is refused: see `api_taking`.
+    call: Callable[[Event], Answer]
+    query: tuple[str, ...] = ()
+
+
+def dispatch(
+    operations: Mapping[str, Operation], calls: "CallCounter | None" = None
+) -> Callable[[Event, object], Answer]:
+    """Return the Lambda handler that serves `operations`.
+
+    Their keys are the gateway's method and path without the scope that topics and buckets can have: `PUT
+    /topics/{topicID}` serves `/groups/{groupID}/topics/{topicID}` as well. An operation returns an answer, or
+    raises a PushError, which becomes a problem. A query parameter that it does not take is refused. `calls`
+    counts the calls of Kii; it is written after each event.
     """
-    return api_taking()(handler)
 
+    def handler(event: Event, _context: object) -> Answer:
+        try:
+            operation = operations[f"{event['httpMethod']} {_SCOPE.sub('', event['resource'])}"]
+            params.refuse_other_queries(event, operation.query)
+            return operation.call(event)
+        except PushError as error:
+            observability.refused(event["httpMethod"], event["resource"], error)
+            return problem(error)
+        except Exception as error:  # noqa: BLE001 (logged; Lambda's own log would quote its message)
+            observability.crashed(error)
+            return fault()
+        finally:
+            if calls is not None:
+                calls.write()
+            observability.flush()
 
-def api_taking(*queries: str) -> Callable[[Handler], Callable[[Event, object], Answer]]:
-    """Return what makes a Lambda handler as `api` does, for calls that may have these query parameters."""
-
-    def decorated(handler: Handler) -> Callable[[Event, object], Answer]:
-        @functools.wraps(handler)
-        def answered(event: Event, _context: object) -> Answer:
-            try:
-                params.refuse_other_queries(event, queries)
-                return handler(event)
-            except PushError as error:
-                observability.refused(event["httpMethod"], event["resource"], error)
-                return problem(error)
-            except Exception as error:  # noqa: BLE001 (logged; Lambda's own log would quote its message)
-                observability.crashed(error)
-                return fault()
-            finally:
-                calls.from_environment().write()
-                observability.flush()
-
-        return answered
-
-    return decorated
+    return handler
 
 
 def json_body(event: Event, max_bytes: int = strict_json.MAX_BYTES) -> Any:
@@ -114,15 +125,15 @@ def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> 
     return _answer(status, json.dumps(body, ensure_ascii=False), "application/json", headers)
 
 
-def done(headers: Mapping[str, str] | None = None) -> Answer:
-    """Return 204, the answer without a body."""
-    return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _NOT_KEPT | dict(headers or {}), "body": ""}
+def no_content(headers: Mapping[str, str] | None = None) -> Answer:
+    """Return 204: done, or yes, without a body."""
+    return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _NO_STORE | dict(headers or {}), "body": ""}
 
 
 def problem(error: PushError, push_id: str | None = None) -> Answer:
     """Return the RFC 9457 problem for `error`, with Kii's `errorCode` and the fields that are wrong.
 
-    `push_id` is what the push's record can be asked for by.
+    `push_id` is the ID by which the push's record can be looked up.
     """
     members: dict[str, Any] = {"detail": error.reason, "outcome": error.outcome}
     if push_id is not None:
@@ -132,20 +143,20 @@ def problem(error: PushError, push_id: str | None = None) -> Answer:
     if isinstance(error, InvalidRequest):
         members["errors"] = [{"field": each.field, "reason": each.reason} for each in error.violations]
     wait = error.retry_after
-    # Kii may say 0, which is not worth saying: nobody should come back within the second.
+    # Kii may send 0; never advertise less than one second.
     headers = {} if wait is None else {"Retry-After": str(max(1, wait))}
     return _problem(_status(error), f"urn:kii-push:{error.outcome}", _TITLES[error.outcome], members, headers)
 
 
 def fault() -> Answer:
-    """Return the problem for a fault of our own."""
+    """Return the problem for a fault of our own, 500."""
     return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", _FAULT, {}, {})
 
 
 def _status(error: PushError) -> int:
     if type(error) in _STATUS_OF:
         return _STATUS_OF[type(error)]
-    if isinstance(error, KiiError) and error.status in _KIIS_OWN:
+    if isinstance(error, KiiError) and error.status in _SAME_AS_KII:
         return error.status
     if isinstance(error, KiiError) and error.outcome == Outcome.REJECTED:
         return HTTPStatus.UNPROCESSABLE_ENTITY
@@ -162,6 +173,6 @@ def _problem(
 def _answer(status: int, body: str, media_type: str, headers: Mapping[str, str] | None) -> Answer:
     return {
         "statusCode": int(status),
-        "headers": {"Content-Type": media_type, **_NOT_KEPT, **(headers or {})},
+        "headers": {"Content-Type": media_type, **_NO_STORE, **(headers or {})},
         "body": body,
     }

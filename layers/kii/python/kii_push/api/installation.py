@@ -5,12 +5,10 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from kii_push.common.decode import convert
+from kii_push.common.decode import decode, wire_name
 from kii_push.errors import InvalidRequest, Violation
 from kii_push.kii import identifiers
-from kii_push.kii.identifiers import Principal
-from kii_push.kii.installations import DeviceType
-from kii_push.message.fields import wire_name
+from kii_push.kii.identifiers import DeviceType, Principal
 
 
 class NewInstallation(Struct, frozen=True, forbid_unknown_fields=True, rename=wire_name, kw_only=True):
@@ -39,7 +37,7 @@ class Device:
 
 def read(value: Any) -> Device:
     """Return the device in a decoded JSON body. Raises InvalidRequest with what is wrong with it."""
-    new = convert(value, NewInstallation)
+    new = decode(value, NewInstallation)
     return Device(new.device_type, _owner(new), _token(new), new.development)
 
 

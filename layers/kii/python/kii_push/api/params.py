@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from kii_push.errors import InvalidRequest, Violation
+from kii_push.errors import InvalidRequest, Violation, readable
 from kii_push.kii import identifiers
 from kii_push.kii.identifiers import APP, Principal, Scope
 
@@ -16,7 +16,6 @@ _SCOPES: dict[str, identifiers.ScopeType] = {"groupID": "group", "userID": "user
 _TARGET = {**_SCOPES, "topicID": "topic", "bucketID": "bucket"}
 # What a presigned URL carries its signature in; the gateway has checked it.
 _SIGNATURE = re.compile(r"X-Amz-[A-Za-z0-9-]{1,40}")
-_LONGEST_NAME = 64
 
 
 def scope(event: Event) -> Scope:
@@ -51,7 +50,7 @@ def subscriber(event: Event) -> Principal:
 
 
 def owner(event: Event) -> Principal | None:
-    """Return whose installations the query asks for, None for everybody's."""
+    """Return whose installations the query asks for, None for all of them."""
     user, thing = query(event, "userID"), query(event, "thingID")
     if user is not None and thing is not None:
         raise InvalidRequest(Violation("thingID", "cannot be given with userID"))
@@ -93,8 +92,7 @@ def refuse_other_queries(event: Event, known: tuple[str, ...]) -> None:
     """Raise InvalidRequest for a query parameter that is not known: a misspelt `dryRun` must not send."""
     for name in _queries(event).keys() - known:
         if not _SIGNATURE.fullmatch(name):
-            readable = "".join(char if char.isprintable() else "?" for char in name[:_LONGEST_NAME])
-            raise InvalidRequest(Violation(readable, "is not a known query parameter"))
+            raise InvalidRequest(Violation(readable(name), "is not a known query parameter"))
 
 
 def _queries(event: Event) -> Mapping[str, list[str]]:

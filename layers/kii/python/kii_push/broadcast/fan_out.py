@@ -2,40 +2,39 @@
 
 import contextlib
 import json
-import os
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from kii_push.broadcast import request as broadcast_request
 from kii_push.broadcast.request import Job
-from kii_push.broadcast.store import Broadcasts, Gone
-from kii_push.common import aws, observability
+from kii_push.broadcast.store import Broadcasts, SourceGone
+from kii_push.common import observability
 from kii_push.common.strict_json import MAX_BYTES, TooLarge
 from kii_push.errors import Expired, InvalidRequest, LedgerError, QueueError, Violation
 from kii_push.push.ledger import Ledger
 from kii_push.push.stop_switch import StopSwitch
-from kii_push.queues import sqs as queues
+from kii_push.queues import sqs
+from kii_push.queues.sqs import OutgoingMessage, Queue
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
-# Milliseconds that must be left to begin another stretch of batches. With AWS at its slowest one takes long,
-# and what is cut off comes back only after the queue's visibility.
-STRETCH_TIME = 60_000
-# Batches sent side by side before the time and the stop are looked at again.
-_STRETCH = 64
-# Calls for what SQS refuses of a batch; the longest pause before the second, in seconds, doubled each time.
-_TRIES = 4
-_PAUSE = 0.2
-# Seconds until a message that failed is taken again: at first, and after many times.
-_SOON, _LATE = 30, 900
+# Do not start another chunk with less time than this. A chunk cut off by the timeout is redelivered only
+# after the queue's visibility timeout.
+RESERVE_MS = 60_000
+# Batches sent side by side before the time and the stop switch are looked at again.
+_CHUNK_BATCHES = 64
+_THREADS = 8
+# Attempts for entries that SQS refuses, with exponential backoff and full jitter.
+_ATTEMPTS = 4
+_BACKOFF_SECONDS = 0.2
+# A message that failed is retried after this long; the time doubles with each failure, up to the maximum.
+_RETRY_SECONDS = 30
+_MAX_RETRY_SECONDS = 900
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -71,113 +70,112 @@ class Position:
             yield number, (line.removeprefix(_BOM) if number == 1 else line).strip()
 
 
-def begin(broadcast_id: str) -> None:
+def begin(broadcast_id: str, positions: Queue) -> None:
     """Have a broadcast fanned out from its first recipient. Raises QueueError."""
-    _hand_over(Position(broadcast_id))
+    _hand_over(Position(broadcast_id), positions)
 
 
-def run(
-    message: str, broadcasts: Broadcasts, ledger: Ledger, stop: StopSwitch, time_left: Callable[[], int]
-) -> None:
-    """Queue the pushes from the position in `message` on; hand the rest over when the time runs out.
+class FanOut:
+    """Puts a broadcast's pushes on the queue `pushes`, and the position to go on from on `positions`."""
 
-    A recipient who cannot be addressed is `rejected` in the ledger. Running a stretch twice queues its
-    pushes twice, under the same IDs, so each is sent once. A broadcast that was stopped, or cannot go on
-    because its list was overwritten or deleted, ends here.
+    def __init__(
+        self,
+        broadcasts: Broadcasts,
+        ledger: Ledger,
+        stop_switch: StopSwitch,
+        *,
+        pushes: Queue,
+        positions: Queue,
+    ) -> None:
+        self._broadcasts = broadcasts
+        self._ledger = ledger
+        self._stop_switch = stop_switch
+        self._pushes = pushes
+        self._positions = positions
 
-    After an error the rest is handed over too, if a stretch was queued before it: each message gets further
-    than the one it follows, so that this ends. Otherwise raises QueueError or LedgerError, for the message to
-    come back: what fails at one place again and again ends in the dead-letter queue.
-    """
-    start = position = msgspec.json.decode(message, type=Position)
-    try:
-        job = broadcasts.job(start.broadcast)
-        broadcasts.set_phase(job.id, "queueing")
-        with contextlib.closing(_queued(job, start, broadcasts, ledger, stop)) as positions:
-            for position in positions:
-                if time_left() < STRETCH_TIME:
-                    _hand_over(position)
-                    return
-        broadcasts.set_phase(job.id, "queued", position.line - 1 - position.blank)
-    except Expired as stopped:
-        observability.failed(position.push_id, stopped)
-    except Gone as gone:
-        observability.failed(position.push_id, gone)
-        broadcasts.fail(start.broadcast, f"{gone.reason}; queued were the lines before {position.line}")
-    except (QueueError, LedgerError) as error:
-        observability.failed(position.push_id, error)
-        if position == start:
-            raise
-        _hand_over(position, delay=error.retry_after)
+    def run(self, message: str, time_left: Callable[[], int]) -> None:
+        """Queue the pushes from the position in `message` on; hand the rest over when the time (ms) runs out.
 
+        A recipient that cannot be addressed is `rejected` in the ledger. Running a chunk twice queues its
+        pushes twice, under the same IDs, so each is sent once. A broadcast that was stopped, or cannot go on
+        because its list was overwritten or deleted, ends here.
 
-def postpone(record: Mapping[str, Any]) -> None:
-    """Have a message that failed taken again soon, and later each time.
-
-    By itself it would come back after the queue's visibility only, which is there for a function that died.
-    """
-    longest = min(_LATE, _SOON * 2 ** int(record["attributes"]["ApproximateReceiveCount"]))
-    with aws.failing_as(QueueError, "the queue"):
-        aws.sqs().change_message_visibility(
-            QueueUrl=os.environ["FAN_OUT_QUEUE_URL"],
-            ReceiptHandle=record["receiptHandle"],
-            VisibilityTimeout=random.randint(longest // 2, longest),  # noqa: S311 (no secret)
-        )
-
-
-def _queued(
-    job: Job, position: Position, broadcasts: Broadcasts, ledger: Ledger, stop: StopSwitch
-) -> Generator[Position]:
-    """Queue what comes from the position on; yield each position up to which all is queued."""
-    with (
-        contextlib.closing(broadcasts.lines(job, position.offset)) as lines,
-        ThreadPoolExecutor(8) as threads,
-    ):
-        while stretch := list(islice(lines, _STRETCH * queues.BATCH)):
-            stop.check(job.id)
-            pushes = _pushes(job, position.numbered(stretch), ledger)
-            list(threads.map(_send, queues.batches(pushes, str)))
-            position = position.after(stretch)
-            yield position
-
-
-def _pushes(job: Job, lines: Iterable[tuple[int, bytes]], ledger: Ledger) -> Iterator[str]:
-    for number, line in lines:
-        if not line:
-            continue
+        After an error the rest is handed over too, if a chunk was queued before it: each message gets further
+        than the one it follows, so that this ends. Otherwise raises QueueError or LedgerError, for the
+        message to be retried: what fails at one place again and again ends in the dead-letter queue.
+        """
+        start = position = msgspec.json.decode(message, type=Position)
         try:
-            # In ASCII: SQS refuses some characters, and with them the whole batch.
-            body = json.dumps(job.push(number, broadcast_request.recipient(line)))
-            if len(body) > MAX_BYTES:
-                raise TooLarge(
-                    Violation("", f"the push has {len(body)} bytes; at most {MAX_BYTES} are taken")
-                )
-            yield body
-        except InvalidRequest as error:
-            observability.failed(job.push_id(number), error)
-            ledger.refuse(job.push_id(number), job.id, error)
+            job = self._broadcasts.job(start.broadcast)
+            self._broadcasts.set_phase(job.id, "queueing")
+            with contextlib.closing(self._queue_chunks(job, start)) as positions:
+                for position in positions:
+                    if time_left() < RESERVE_MS:
+                        _hand_over(position, self._positions)
+                        return
+            self._broadcasts.set_phase(job.id, "queued", position.line - 1 - position.blank)
+        except Expired as stopped:
+            observability.failed(position.push_id, stopped)
+        except SourceGone as gone:
+            observability.failed(position.push_id, gone)
+            reason = f"{gone.reason}; queued were the lines before {position.line}"
+            self._broadcasts.fail(start.broadcast, reason)
+        except (QueueError, LedgerError) as error:
+            observability.failed(position.push_id, error)
+            if position == start:
+                raise
+            _hand_over(position, self._positions, delay_seconds=error.retry_after or 0)
+
+    def postpone(self, record: Mapping[str, Any]) -> None:
+        """Have a message that failed retried soon, and later each time. Raises QueueError.
+
+        By itself it would come back only after the visibility timeout, which is meant for a function that
+        died.
+        """
+        receives = int(record["attributes"]["ApproximateReceiveCount"])
+        longest = min(_MAX_RETRY_SECONDS, _RETRY_SECONDS * 2**receives)
+        self._positions.hide(record["receiptHandle"], random.randint(longest // 2, longest))  # noqa: S311 (no secret)
+
+    def _queue_chunks(self, job: Job, position: Position) -> Generator[Position]:
+        """Queue what comes from the position on; yield each position up to which all is queued."""
+        with (
+            contextlib.closing(self._broadcasts.lines(job, position.offset)) as lines,
+            ThreadPoolExecutor(_THREADS) as threads,
+        ):
+            while chunk := list(islice(lines, _CHUNK_BATCHES * sqs.BATCH_SIZE)):
+                self._stop_switch.check(job.id)
+                bodies = self._bodies(job, position.numbered(chunk))
+                list(threads.map(self._send, sqs.batches(bodies, str)))
+                position = position.after(chunk)
+                yield position
+
+    def _bodies(self, job: Job, lines: Iterable[tuple[int, bytes]]) -> Iterator[str]:
+        for number, line in lines:
+            if not line:
+                continue
+            try:
+                # In ASCII: SQS refuses some characters, and with them the whole batch.
+                body = json.dumps(job.push(number, broadcast_request.recipient(line)))
+                if len(body) > MAX_BYTES:
+                    raise TooLarge(
+                        Violation("", f"the push has {len(body)} bytes; at most {MAX_BYTES} are taken")
+                    )
+                yield body
+            except InvalidRequest as error:
+                observability.failed(job.push_id(number), error)
+                self._ledger.reject(job.push_id(number), job.id, error)
+
+    def _send(self, bodies: Sequence[str]) -> None:
+        left = list(bodies)
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 (no secret)
+            refused = self._pushes.send_batch([OutgoingMessage(body) for body in left])
+            left = [left[place] for place in sorted(refused)]
+            if not left:
+                return
+        raise QueueError(f"the queue refused {len(left)} of {len(bodies)} messages {_ATTEMPTS} times")
 
 
-def _send(bodies: Sequence[str]) -> None:
-    entries: list[SendMessageBatchRequestEntryTypeDef] = [
-        {"Id": str(place), "MessageBody": body} for place, body in enumerate(bodies)
-    ]
-    for tried in range(_TRIES):
-        if tried:
-            time.sleep(random.uniform(0, _PAUSE * 2 ** (tried - 1)))  # noqa: S311 (no secret)
-        with aws.failing_as(QueueError, "the queue"):
-            answer = aws.sqs().send_message_batch(QueueUrl=os.environ["BROADCAST_QUEUE_URL"], Entries=entries)
-        refused = {each["Id"] for each in answer.get("Failed", ())}
-        entries = [each for each in entries if each["Id"] in refused]
-        if not entries:
-            return
-    raise QueueError(f"the queue refused {len(entries)} of {len(bodies)} messages {_TRIES} times")
-
-
-def _hand_over(position: Position, delay: int = 0) -> None:
-    with aws.failing_as(QueueError, "the queue"):
-        aws.sqs().send_message(
-            QueueUrl=os.environ["FAN_OUT_QUEUE_URL"],
-            MessageBody=msgspec.json.encode(position).decode(),
-            DelaySeconds=delay,
-        )
+def _hand_over(position: Position, positions: Queue, delay_seconds: int = 0) -> None:
+    positions.send(OutgoingMessage(msgspec.json.encode(position).decode(), delay_seconds))

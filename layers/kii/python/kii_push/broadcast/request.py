@@ -11,35 +11,33 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from kii_push.common import strict_json
-from kii_push.common.decode import convert
+from kii_push.common.decode import decode, wire_name
 from kii_push.errors import InvalidRequest, Violation
 from kii_push.kii import identifiers
-from kii_push.message import rules
-from kii_push.message.fields import wire_name
-from kii_push.message.payload import Context
 from kii_push.push import request
+from kii_push.push.preflight import Preflight
 from kii_push.push.request import OnUnknown
 
-# Recipients that may stand in the request itself; more come as an object in the stack's bucket.
-MOST_INLINE = 10_000
-# Of the request. Lambda is called with at most 6 MB, in which the body is a string with every quote escaped.
+# Maximum recipients in the request itself; a longer list is an object in the stack's bucket.
+MAX_INLINE_RECIPIENTS = 10_000
+# Maximum request body. Lambda's 6 MB limit counts the body as an escaped JSON string.
 MAX_BYTES = 5_000_000
-# Of the keys of lists; the others in the bucket are the bundle's own.
+# Prefix of the keys of lists; the other objects in the bucket are the bundle's own.
 LISTS = "lists/"
-# It stands in paths and object keys, and has room for `:` and a line number in a push's ID.
+# Must be safe in paths and object keys, and leave room for `:` and a line number in a push ID.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 
 type Value = str | int | float | bool
 
 
 class RecipientShape(Struct, forbid_unknown_fields=True):
-    """A user, and what the template's `${name}` stand for in his message."""
+    """A user, and what the template's `${name}` stand for in their message."""
 
     user: str
     values: dict[str, Value] = {}
 
 
-type Inline = Annotated[list[str | RecipientShape], Meta(min_length=1, max_length=MOST_INLINE)]
+type Inline = Annotated[list[str | RecipientShape], Meta(min_length=1, max_length=MAX_INLINE_RECIPIENTS)]
 
 
 class BroadcastShape(Struct, forbid_unknown_fields=True, rename=wire_name):
@@ -78,7 +76,7 @@ class Job(Struct, rename=wire_name, omit_defaults=True):
     def push(self, line: int, recipient: str | RecipientShape) -> dict[str, Any]:
         """Return the push request for the recipient on this line, counted from 1.
 
-        Raises InvalidRequest if he cannot be addressed or has no value for a name in the template.
+        Raises InvalidRequest if they cannot be addressed or have no value for a name in the template.
         """
         who = RecipientShape(recipient) if isinstance(recipient, str) else recipient
         message = self.message
@@ -106,12 +104,12 @@ class BroadcastRequest:
     recipients: list[str | RecipientShape] | None
 
 
-def from_json(value: Any, *, default_id: str, confirm_above: int) -> BroadcastRequest:
+def from_json(value: Any, *, default_id: str, confirm_above: int, preflight: Preflight) -> BroadcastRequest:
     """Return the broadcast in a decoded JSON `value`.
 
     Raises InvalidRequest naming the field, also for a message that would be refused whoever gets it.
     """
-    shape = convert(value, BroadcastShape)
+    shape = decode(value, BroadcastShape)
     is_template = shape.message is UNSET
     message = shape.template if shape.message is UNSET else shape.message
     if message is UNSET or (not is_template and shape.template is not UNSET):
@@ -124,7 +122,7 @@ def from_json(value: Any, *, default_id: str, confirm_above: int) -> BroadcastRe
         raise InvalidRequest(
             Violation("confirm", f"must be true for an object or more than {confirm_above} recipients")
         )
-    _check(message, "template" if is_template else "message")
+    _check(message, "template" if is_template else "message", preflight)
     broadcast_id = check_id(default_id if shape.id is UNSET else shape.id, "id")
     job = Job(
         id=broadcast_id,
@@ -151,15 +149,15 @@ def recipient(line: bytes) -> str | RecipientShape:
     """
     # What is not UTF-8 becomes what strict_json refuses.
     value = strict_json.loads(line.decode(errors="surrogateescape"))
-    return value if isinstance(value, str) else convert(value, RecipientShape, "recipient")
+    return value if isinstance(value, str) else decode(value, RecipientShape, "recipient")
 
 
-def _check(message: dict[str, Any], field: str) -> None:
-    """Raise InvalidRequest if nobody can be sent the message; for a template, with each value left empty."""
+def _check(message: dict[str, Any], field: str, preflight: Preflight) -> None:
+    """Raise InvalidRequest if no user can be sent the message; for a template, with each value left empty."""
     body = _filled(message, defaultdict(str), field) if field == "template" else message
     try:
-        push = request.from_json({"target": {"user": "somebody"}, "message": body}, default_id="check")
-        rules.check(rules.complete(push.message), Context(app_id="", user="somebody"), "direct")
+        push = request.from_json({"target": {"user": "any"}, "message": body}, default_id="check")
+        preflight.check(push.message, push.target, app_id="")
     except InvalidRequest as error:
         violations = (replace(each, field=field + each.field[len("message") :]) for each in error.violations)
         raise InvalidRequest(*violations) from None

@@ -1,12 +1,9 @@
-"""Broadcasts under way: what each is made from, in S3; how far it is, in the ledger's table; its stop."""
+"""Broadcasts under way: what each is made from, in S3; how far it is, in the table; its stop."""
 
 import contextlib
 import hashlib
 import io
-import os
-import time
 from collections.abc import Generator, Iterable, Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
@@ -14,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push.broadcast import progress
 from kii_push.broadcast.request import BroadcastRequest, Job, RecipientShape
-from kii_push.common import aws
+from kii_push.common import table
+from kii_push.common.decode import wire_name
 from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, PushError, Violation
-from kii_push.message.fields import wire_name
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,24 +21,23 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 Status = Literal["queueing", "sending", "done", "stopped", "failed"]
-_DAY = 86_400
 _OPEN = "NOT phase IN (:stopped, :failed)"
 _FINAL = {":stopped": {"S": "stopped"}, ":failed": {"S": "failed"}}
-# Bytes of a recipient's line; a longer one is taken in pieces, none of which is a recipient. A list that was
-# written as one long line must not fill the memory.
-LONGEST_LINE = 64 * 1024
-# S3's errors that no retry mends, and what they say of the object that was asked for.
+# A longer line is read in pieces, none of which is a recipient: a list that was written as one long line must
+# not fill the memory.
+MAX_LINE_BYTES = 64 * 1024
+# S3's errors that no retry mends, and what they say about the object.
 _GONE = {"PreconditionFailed": "was overwritten meanwhile", "NoSuchKey": "is not there any more"}
 
 
-class Gone(PushError):
+class SourceGone(PushError):
     """What a broadcast is made from was overwritten or deleted: it cannot go on."""
 
     outcome = Outcome.NOT_SENT
 
 
 class Progress(msgspec.Struct, frozen=True, rename=wire_name, omit_defaults=True):
-    """How far a broadcast is. `recipients` is None until all have been read; times are ISO 8601.
+    """A broadcast's progress. `recipients` is None until the whole list has been read; times are ISO 8601.
 
     `pending` are those that may still be sent: not begun, in flight, or `not_sent` and to be tried again.
     `reason` is why it `failed`.
@@ -57,11 +53,13 @@ class Progress(msgspec.Struct, frozen=True, rename=wire_name, omit_defaults=True
 
 
 class Broadcasts:
-    """Keeps broadcasts. Every method raises LedgerError if the table or the bucket cannot be used."""
+    """Keeps broadcasts for `days`. Every method raises LedgerError if the table or bucket cannot be used."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, s3: "S3Client", bucket: str, days: int) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table_name: str, s3: "S3Client", bucket: str, days: int
+    ) -> None:
         self._client = client
-        self._table = table
+        self._table_name = table_name
         self._s3 = s3
         self._bucket = bucket
         self._days = days
@@ -70,8 +68,8 @@ class Broadcasts:
         """Keep a broadcast; return False if it was accepted before and its fan-out has begun.
 
         Raises IDConflict if the ID was used for another one, InvalidRequest if there is no object with the
-        recipients or one of them is longer than LONGEST_LINE. The broadcast keeps to the object as it is now:
-        a later version is another broadcast, and one under way stops.
+        recipients or one of them is longer than MAX_LINE_BYTES. The broadcast keeps to the object as it is
+        now: a later version is another broadcast, and one under way stops.
         """
         job = request.job
         if request.recipients is None:
@@ -82,13 +80,13 @@ class Broadcasts:
         with _errors():
             try:
                 self._client.put_item(
-                    TableName=self._table,
+                    TableName=self._table_name,
                     Item={
-                        **_key(job.id),
+                        **table.broadcast_key(job.id),
                         "fingerprint": {"S": fingerprint},
                         "phase": {"S": "accepted"},
-                        "createdAt": {"S": datetime.now(UTC).isoformat(timespec="milliseconds")},
-                        "expires": {"N": str(int(time.time()) + self._days * _DAY)},
+                        "createdAt": table.now(),
+                        "expires": table.expires(days=self._days),
                     },
                     # One that was accepted but not begun is safe to accept again: its sender may have died.
                     ConditionExpression=(
@@ -108,15 +106,15 @@ class Broadcasts:
         return True
 
     def job(self, broadcast_id: str) -> Job:
-        """Return what the broadcast's pushes are made from. Raises Gone."""
+        """Return what the broadcast's pushes are made from. Raises SourceGone."""
         with _errors("the message"):
             found = self._s3.get_object(Bucket=self._bucket, Key=f"jobs/{broadcast_id}")
             return msgspec.json.decode(found["Body"].read(), type=Job)
 
     def lines(self, job: Job, offset: int) -> Generator[bytes]:
-        """Yield the recipients' lines from this byte on, each with its line end and at most LONGEST_LINE.
+        """Yield the recipients' lines from this byte on, each with its line end and at most MAX_LINE_BYTES.
 
-        Raises Gone. Close it, and with it the connection.
+        Raises SourceGone. Close it, and with it the connection.
         """
         wanted: GetObjectRequestTypeDef = {
             "Bucket": self._bucket,
@@ -134,11 +132,11 @@ class Broadcasts:
                     return
                 raise
             # A StreamingBody is one in all but its declared base.
-            with io.BufferedReader(cast("io.RawIOBase", found["Body"]), LONGEST_LINE) as body:
-                while line := body.readline(LONGEST_LINE):
+            with io.BufferedReader(cast("io.RawIOBase", found["Body"]), MAX_LINE_BYTES) as body:
+                while line := body.readline(MAX_LINE_BYTES):
                     yield line
 
-    def set_phase(self, broadcast_id: str, phase: str, recipients: int | None = None) -> None:
+    def set_phase(self, broadcast_id: str, phase: table.Phase, recipients: int | None = None) -> None:
         """Note how far the fan-out is, and once it is through, the number of recipients.
 
         Changes nothing of a broadcast that was stopped or has failed.
@@ -165,10 +163,10 @@ class Broadcasts:
         if item is None:
             return False
         try:
-            # Counted only where it may be done: a stop is in a hurry.
+            # Count only if it could be done: a stop must take effect quickly.
             done = "recipients" in item and self._progress(broadcast_id, item).status == "done"
         except LedgerError:
-            # It is to stop all the same.
+            # Stop it anyway.
             done = False
         if done:
             return True
@@ -183,7 +181,7 @@ class Broadcasts:
 
     def _progress(self, broadcast_id: str, item: dict[str, Any]) -> Progress:
         with _errors():
-            counts = progress.count(self._client, self._table, broadcast_id)
+            counts = progress.count(self._client, self._table_name, broadcast_id)
         recipients = int(item["recipients"]["N"]) if "recipients" in item else None
         over = sum(counts.values()) - counts[Outcome.NOT_SENT]
         pending = None if recipients is None else recipients - over
@@ -193,15 +191,17 @@ class Broadcasts:
 
     def _find(self, broadcast_id: str) -> dict[str, Any] | None:
         with _errors():
-            answer = self._client.get_item(TableName=self._table, Key=_key(broadcast_id), ConsistentRead=True)
+            answer = self._client.get_item(
+                TableName=self._table_name, Key=table.broadcast_key(broadcast_id), ConsistentRead=True
+            )
         return answer.get("Item")
 
     def _change(self, broadcast_id: str, changes: str, condition: str, values: dict[str, Any]) -> None:
         """Change a broadcast's item if there is one and `condition` holds."""
         with _errors(), contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
-                TableName=self._table,
-                Key=_key(broadcast_id),
+                TableName=self._table_name,
+                Key=table.broadcast_key(broadcast_id),
                 UpdateExpression=changes,
                 ConditionExpression=f"attribute_exists(pk) AND {condition}",
                 ExpressionAttributeValues=values,
@@ -219,21 +219,10 @@ class Broadcasts:
         raise InvalidRequest(Violation("recipientsKey", "is not an object in the stack's bucket"))
 
 
-def from_environment() -> Broadcasts:
-    """Return the broadcasts in the table LEDGER_TABLE and the bucket BROADCAST_BUCKET."""
-    return Broadcasts(
-        aws.dynamodb(),
-        os.environ["LEDGER_TABLE"],
-        aws.s3(),
-        os.environ["BROADCAST_BUCKET"],
-        int(os.environ["LEDGER_DAYS"]),
-    )
-
-
 def _lines(recipients: Iterable[str | RecipientShape]) -> bytes:
     lines = [msgspec.json.encode(each) + b"\n" for each in recipients]
-    if any(len(line) > LONGEST_LINE for line in lines):
-        raise InvalidRequest(Violation("recipients", f"has one of more than {LONGEST_LINE} bytes"))
+    if any(len(line) > MAX_LINE_BYTES for line in lines):
+        raise InvalidRequest(Violation("recipients", f"has one of more than {MAX_LINE_BYTES} bytes"))
     return b"".join(lines)
 
 
@@ -245,19 +234,15 @@ def _status(phase: str, pending: int | None) -> Status:
     return "sending" if pending else "done"
 
 
-def _key(broadcast_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"broadcast#{broadcast_id}"}}
-
-
 @contextlib.contextmanager
 def _errors(what: str = "") -> Iterator[None]:
-    """Raise LedgerError for AWS's errors; Gone if they say so of the object that `what` names."""
+    """Raise LedgerError for AWS's errors; SourceGone if they say so of the object that `what` names."""
     try:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if what and code in _GONE:
-            raise Gone(f"{what} {_GONE[code]}") from None
+            raise SourceGone(f"{what} {_GONE[code]}") from None
         raise LedgerError(f"the broadcast cannot be kept: {code}") from None
     except BotoCoreError as error:
         raise LedgerError(f"the broadcast cannot be kept: {type(error).__name__}") from None

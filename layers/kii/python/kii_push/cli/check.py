@@ -10,10 +10,9 @@ from kii_push.cli import files, output
 from kii_push.cli.failure import Status
 from kii_push.cli.options import File, Group, Json, Thing, User
 from kii_push.errors import InvalidRequest
-from kii_push.message import payload, rules
-from kii_push.message.rules import Message
-from kii_push.push import preflight, request
-from kii_push.push.dry_run import NetworkUse, ObjectUse, Report
+from kii_push.push import request
+from kii_push.push.dry_run import DryRunReport, network_uses, object_use
+from kii_push.push.preflight import CheckedMessage, Preflight
 from kii_push.push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
 
 # As long as Kii's own.
@@ -56,10 +55,10 @@ def check(
     to_whom = files.target(to, {"group": group, "user": user, "thing": thing})
     try:
         push = request.from_json(files.push_request(file, to_whom, _SOMEBODY), default_id="check")
-        body = preflight.checked(push.message, push.target, app_id, rules)
+        checked = Preflight(topic_rules=rules).check(push.message, push.target, app_id)
     except InvalidRequest as error:
         _refuse(file, error, json=json)
-    report = _report(push, body, app_id)
+    report = _report(push, checked)
     if json:
         shown = {name: use for name, use in to_builtins(report).items() if name in {"networks", "object"}}
         output.as_json({"valid": True, **shown})
@@ -78,11 +77,8 @@ def _refuse(file: Path, error: InvalidRequest, *, json: bool) -> NoReturn:
     raise typer.Exit(Status.REFUSED)
 
 
-def _report(push: PushRequest, body: Message, app_id: str) -> Report:
-    """Return what of Kii's limits is used, as a dry run reports it."""
+def _report(push: PushRequest, checked: CheckedMessage) -> DryRunReport:
+    """Return how much of Kii's limits is used, as a dry run reports it."""
     if isinstance(push.target, BucketTarget):
-        used = ObjectUse(preflight.characters(body), preflight.LONGEST_OBJECT)
-        return Report(id=push.id, object=used)
-    sizes = rules.sizes(body, preflight.context(push.target, app_id))
-    networks = {network: NetworkUse(used, payload.LIMITS.get(network)) for network, used in sizes.items()}
-    return Report(id=push.id, networks=networks)
+        return DryRunReport(id=push.id, object=object_use(checked))
+    return DryRunReport(id=push.id, networks=network_uses(checked))

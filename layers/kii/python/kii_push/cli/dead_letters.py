@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kii_push.cli import output
 from kii_push.cli.failure import Failure, Status
 from kii_push.cli.options import Json
-from kii_push.dead_letters.actions import HIDDEN, Dealt, Listing
+from kii_push.dead_letters.actions import HIDE_SECONDS, CauseList, RedriveResult
 from kii_push.errors import Outcome
 
 dead_letters = typer.Typer(help="Pushes that wait for a person.", no_args_is_help=True)
@@ -22,8 +22,8 @@ dead_letters = typer.Typer(help="Pushes that wait for a person.", no_args_is_hel
 # Seconds; the function itself has 120.
 _PATIENCE = Config(read_timeout=135, retries={"total_max_attempts": 1})
 # Rounds without a letter of the cause, of a minute each: in so many every letter has shown itself again.
-_IN_VAIN = HIDDEN // 60
-_HIDDEN_FOR = f"{HIDDEN // 60} minutes"
+_IN_VAIN = HIDE_SECONDS // 60
+_HIDDEN_FOR = f"{HIDE_SECONDS // 60} minutes"
 _UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 _NEXT_STEPS = {
     "ResourceNotFoundException": (
@@ -51,7 +51,7 @@ def list_letters(*, function: Function, region: Region = None, json: Json = Fals
     if json:
         output.as_json(answer)
         return
-    listing = msgspec.convert(answer, Listing)
+    listing = msgspec.convert(answer, CauseList)
     if listing.groups:
         output.table(
             ("cause", "letters", "oldest", "newest", "such as"),
@@ -116,12 +116,12 @@ def drop(
     _check(done, "deleted")
 
 
-def _deal(function: str, region: str | None, event: dict[str, Any]) -> Dealt:
+def _deal(function: str, region: str | None, event: dict[str, Any]) -> RedriveResult:
     """Let the function go on until it is complete; return all rounds' counts. Raises Failure."""
-    done: Dealt | None = None
+    done: RedriveResult | None = None
     in_vain = 0
     while True:
-        latest = msgspec.convert(_invoke(function, region, event), Dealt)
+        latest = msgspec.convert(_invoke(function, region, event), RedriveResult)
         in_vain = 0 if _taken(latest) else in_vain + 1
         done = _both(done, latest) if done else latest
         if done.complete:
@@ -141,7 +141,7 @@ def _deal(function: str, region: str | None, event: dict[str, Any]) -> Dealt:
         event = {**event, "before": done.before}
 
 
-def _both(done: Dealt, latest: Dealt) -> Dealt:
+def _both(done: RedriveResult, latest: RedriveResult) -> RedriveResult:
     """Return the counts of a round and those before it, with the end of the latest."""
     counts = ("put_back", "dropped", "deleted", "failed", "others")
     sums = {name: getattr(done, name) + getattr(latest, name) for name in counts}
@@ -149,15 +149,15 @@ def _both(done: Dealt, latest: Dealt) -> Dealt:
     return replace(latest, **sums, hidden=done.hidden)
 
 
-def _named(done: Dealt, *counts: str) -> dict[str, Any]:
+def _named(done: RedriveResult, *counts: str) -> dict[str, Any]:
     return {name: getattr(done, name) for name in ("cause", *counts, "failed", "hidden")}
 
 
-def _taken(done: Dealt) -> int:
+def _taken(done: RedriveResult) -> int:
     return done.put_back + done.dropped + done.deleted
 
 
-def _check(done: Dealt, what: str) -> None:
+def _check(done: RedriveResult, what: str) -> None:
     """Raise Failure if there is a letter that was not dealt with, or none that could be."""
     if done.failed:
         raise Failure(f"{done.failed} could not be {what}: they stay. The function's log says why.")

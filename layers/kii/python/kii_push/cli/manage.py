@@ -10,10 +10,10 @@ from kii_push.cli import files, output
 from kii_push.cli.api import Api
 from kii_push.cli.failure import Failure, Status
 from kii_push.cli.options import Group, Json, Region, Thing, Url, User
+from kii_push.common.decode import wire_name
 from kii_push.kii import identifiers
 from kii_push.kii.identifiers import APP, Principal, Scope, encode
 from kii_push.kii.topics import TopicPage
-from kii_push.message.fields import wire_name
 
 topics = typer.Typer(help="Topics: the app's, or a group's, user's or thing's.", no_args_is_help=True)
 devices = typer.Typer(help="The devices that pushes reach.", no_args_is_help=True)

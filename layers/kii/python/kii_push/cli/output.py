@@ -8,7 +8,7 @@ import typer
 from msgspec import UNSET
 
 from kii_push.errors import InvalidRequest
-from kii_push.push.dry_run import NetworkUse, Report
+from kii_push.push.dry_run import DryRunReport, NetworkUse
 
 
 def line(text: str, *, error: bool = False) -> None:
@@ -41,7 +41,7 @@ def violations(error: InvalidRequest, *, to_error: bool = False) -> None:
         line(f"  {each.field:<{width}}  {each.reason}" if width else f"  {each.reason}", error=to_error)
 
 
-def used(report: Report) -> None:
+def used(report: DryRunReport) -> None:
     """Print what of Kii's limits a push uses, and the devices that each network reaches if known."""
     if report.object is not UNSET:
         line(f"  The object has {report.object.characters} of {report.object.limit} characters.")

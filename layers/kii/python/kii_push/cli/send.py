@@ -10,10 +10,10 @@ from kii_push.cli import files, output
 from kii_push.cli.api import Api
 from kii_push.cli.failure import Failure, Status
 from kii_push.cli.options import File, Group, Json, Region, Thing, Url, User
+from kii_push.common.decode import wire_name
 from kii_push.kii.identifiers import encode
-from kii_push.message.fields import wire_name
 from kii_push.push import request
-from kii_push.push.dry_run import Report
+from kii_push.push.dry_run import DryRunReport
 from kii_push.push.request import Target, TopicTarget, UserTarget
 
 
@@ -60,7 +60,7 @@ def send(
         raise Failure("This goes to all subscribers of a topic in the app's scope.", "If so, add --confirm.")
     with Api(url, region) as api:
         if dry_run:
-            tried = api.ask(Report, "POST", _path(push.target), query={"dryRun": "true"}, json=value)
+            tried = api.ask(DryRunReport, "POST", _path(push.target), query={"dryRun": "true"}, json=value)
             if json:
                 output.as_json(to_builtins(tried))
             else:

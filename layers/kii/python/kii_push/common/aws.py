@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-# Seconds; botocore's own defaults are a minute each. Its pool holds 10 connections unless told otherwise.
+# In seconds; botocore's own defaults are a minute each. Its pool holds 10 connections unless told otherwise.
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=3,
@@ -51,11 +51,13 @@ def sqs() -> "SQSClient":
 
 
 @contextlib.contextmanager
-def failing_as(error: Callable[[str], PushError], what: str) -> Iterator[None]:
-    """Raise `error` with AWS's code, or that it cannot be reached, for a call to `what` that fails."""
+def failing_as(
+    error: Callable[[str], PushError], what: str, refusal: Callable[[str], PushError] | None = None
+) -> Iterator[None]:
+    """Raise `error` for a call to `what` that fails, or `refusal`, if given, for one that AWS refused."""
     try:
         yield
-    except ClientError as refusal:
-        raise error(f"{what} refused: {refusal.response['Error']['Code']}") from None
+    except ClientError as refused:
+        raise (refusal or error)(f"{what} refused: {refused.response['Error']['Code']}") from None
     except BotoCoreError as failure:
         raise error(f"{what} cannot be reached: {type(failure).__name__}") from None

@@ -1,32 +1,28 @@
 """Count the calls of Kii in a month: Kii bills them."""
 
-import functools
-import os
 import threading
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push.common import aws, observability
+from kii_push.common import observability, table
 
 if TYPE_CHECKING:
     import httpx
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# An environment writes its count after so many calls or seconds: not every send waits for it.
-_CALLS = 10
-_SECONDS = 60
-_KEPT = 400 * 86_400
+# Write the count every 10 calls or 60 s, so that most sends need not wait for it.
+_CALLS_PER_WRITE = 10
+_WRITE_SECONDS = 60
 
 
 class CallCounter:
-    """Counts requests as httpx sends them, and adds them to the month's item in the ledger's table."""
+    """Counts requests as httpx sends them, and adds them to the month's item in the table."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
-        self._table = table
+        self._table_name = table_name
         self._lock = threading.Lock()
         self._calls = 0
         self._written_at = float("-inf")
@@ -37,25 +33,25 @@ class CallCounter:
             self._calls += 1
 
     def write(self) -> None:
-        """Add what was counted to the month and report the month's sum, unless it is too soon.
+        """Add the count to the month's and report the month's sum, unless it is too soon.
 
-        A failure is logged and the count kept: a push that was sent must not fail for it.
+        A failure is logged and the count kept: a push that was sent must not fail because of it.
         """
         with self._lock:
             calls = self._calls
-            if not calls or (calls < _CALLS and time.monotonic() - self._written_at < _SECONDS):
+            soon = time.monotonic() - self._written_at < _WRITE_SECONDS
+            if not calls or (calls < _CALLS_PER_WRITE and soon):
                 return
             self._calls = 0
             self._written_at = time.monotonic()
-        month = datetime.now(UTC).strftime("%Y-%m")
         try:
             answer = self._client.update_item(
-                TableName=self._table,
-                Key={"pk": {"S": f"calls#{month}"}},
+                TableName=self._table_name,
+                Key=table.calls_key(),
                 UpdateExpression="SET expires = :expires ADD calls :calls",
                 ExpressionAttributeValues={
                     ":calls": {"N": str(calls)},
-                    ":expires": {"N": str(int(time.time()) + _KEPT)},
+                    ":expires": table.expires(days=table.CALLS_DAYS),
                 },
                 ReturnValues="UPDATED_NEW",
             )
@@ -65,9 +61,3 @@ class CallCounter:
             observability.crashed(error)
             return
         observability.calls_this_month(int(answer["Attributes"]["calls"]["N"]))
-
-
-@functools.cache
-def from_environment() -> CallCounter:
-    """Return the counter of this environment's calls, in the table LEDGER_TABLE."""
-    return CallCounter(aws.dynamodb(), os.environ["LEDGER_TABLE"])

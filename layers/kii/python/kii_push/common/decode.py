@@ -1,4 +1,4 @@
-"""Give decoded JSON the shape of a struct, and say which field does not fit."""
+"""Decode JSON values into structs, and name the field that does not fit."""
 
 import re
 from typing import Any
@@ -8,7 +8,13 @@ import msgspec
 from kii_push.errors import InvalidRequest, Violation, readable
 
 
-def convert[T](value: Any, shape: type[T], prefix: str = "") -> T:
+def wire_name(name: str) -> str:
+    """Return the name Kii gives a field: camelCase, with ID in capitals (`topic_id` is `topicID`)."""
+    first, *rest = name.split("_")
+    return first + "".join("ID" if part == "id" else part.capitalize() for part in rest)
+
+
+def decode[T](value: Any, shape: type[T], prefix: str = "") -> T:
     """Return `value` as `shape`. Raises InvalidRequest naming the field, below `prefix` if there is one."""
     try:
         return msgspec.convert(value, shape)

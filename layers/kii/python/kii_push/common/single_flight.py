@@ -1,4 +1,4 @@
-"""A value that is long in the making, made once for all threads that want it."""
+"""A value that takes long to make, made once for all threads that want it."""
 
 import threading
 from collections.abc import Callable
@@ -6,11 +6,10 @@ from collections.abc import Callable
 from kii_push.errors import PushError
 
 
-class Kept[T]:
-    """Keeps the value. Threads that want a new one wait for one attempt, and share its failure.
+class SingleFlight[T]:
+    """Holds the value. Threads that want a new one wait for one attempt, and share its failure.
 
-    Without that, the ten threads of a batch would run into the same timeout one after the other, and the
-    function into its own.
+    Otherwise ten threads would each wait out the same timeout in turn, and the function would time out.
     """
 
     def __init__(self) -> None:
@@ -20,9 +19,9 @@ class Kept[T]:
         self._failure: PushError | None = None
 
     def get(self, good: Callable[[T], bool], make: Callable[[], T]) -> T:
-        """Return the kept value if it is `good`, else what `make` returns, and keep that.
+        """Return the value at hand if it is `good`, else what `make` returns, and keep that.
 
-        Raises what `make` raises. The value kept before then stays.
+        Raises what `make` raises; the old value then stays.
         """
         failures_before = self._failures
         with self._lock:

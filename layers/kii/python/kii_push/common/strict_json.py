@@ -1,4 +1,4 @@
-"""Read JSON that came from outside, refusing what lenient readers let through."""
+"""Read JSON that came from outside, refusing what lenient readers let through; and write it compactly."""
 
 import json
 import math
@@ -42,6 +42,11 @@ def loads(text: str, max_bytes: int = MAX_BYTES) -> Any:
         raise _invalid("has a number that is too long") from None
     _check(value, MAX_DEPTH)
     return value
+
+
+def dumps(value: Any) -> str:
+    """Return `value` as compact JSON, in UTF-8 rather than escaped to ASCII."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _invalid(what: str) -> InvalidRequest:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from kii_push.common import strict_json
 from kii_push.errors import InvalidRequest, Outcome
 from kii_push.push import request
-from kii_push.queues import sqs as queues
+from kii_push.queues.sqs import Queue, as_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class Letter:
     """A message in a dead-letter queue.
 
-    `push_id` is what the ledger knows the push by; `sent_at` is when the message was put there, or by SQS
-    itself on the queue that gave it up, in Unix seconds; `group` is its message group.
+    `push_id` is what the ledger knows the push by. `sent_at` (Unix seconds) is when the message was put
+    there; for one that SQS itself moved, when it was first queued. `group` is its message group.
     """
 
-    queue_url: str
+    queue: Queue
     receipt_handle: str
     body: str
     cause: str
@@ -51,10 +51,10 @@ class Letter:
         value.setdefault("id", self.push_id)
         if self.cause == Outcome.UNKNOWN:
             value["onUnknown"] = "resend"
-        return queues.as_message(value)
+        return as_message(value)
 
 
-def from_message(queue_url: str, message: "MessageTypeDef") -> Letter:
+def from_message(queue: Queue, message: "MessageTypeDef") -> Letter:
     """Return the letter in a message, received with all its attributes."""
     # A message that SQS gave up has its sender's attributes, of any type.
     given = {name: each.get("StringValue", "") for name, each in message.get("MessageAttributes", {}).items()}
@@ -63,7 +63,7 @@ def from_message(queue_url: str, message: "MessageTypeDef") -> Letter:
     named = failure.request_context.request_id if failure else given.get("pushID", message["MessageId"])
     system = message["Attributes"]
     return Letter(
-        queue_url=queue_url,
+        queue=queue,
         receipt_handle=message["ReceiptHandle"],
         body=body,
         cause="fault" if failure else _cause(given),
@@ -79,20 +79,20 @@ def _cause(given: Mapping[str, str]) -> str:
     return f"{outcome} {why}".rstrip() if outcome == Outcome.REJECTED else outcome
 
 
-class _Invocation(Struct, rename="camel"):
+class _RequestContext(Struct, rename="camel"):
     request_id: str
 
 
-class _Failure(Struct, rename="camel"):
+class _FailedInvocation(Struct, rename="camel"):
     """What Lambda keeps of an asynchronous invocation that failed."""
 
-    request_context: _Invocation
+    request_context: _RequestContext
     request_payload: msgspec.Raw
 
 
-def _failure(body: str) -> _Failure | None:
+def _failure(body: str) -> _FailedInvocation | None:
     try:
-        return msgspec.json.decode(body, type=_Failure)
+        return msgspec.json.decode(body, type=_FailedInvocation)
     except (ValueError, RecursionError):
         return None
 

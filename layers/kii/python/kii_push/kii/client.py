@@ -1,7 +1,7 @@
 """The Kii REST client: the token, one exchange, what a failure means, and the sends.
 
-Kii's other operations stand in modules of their own, as classes that take a KiiClient: `topics`,
-`subscriptions`, `installations`, `objects`, `principals` and `user_payloads`.
+Kii's other operations have modules of their own, as classes that take a KiiClient: `topics`, `subscriptions`,
+`installations`, `objects`, `accounts` and `user_payloads`.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -27,17 +28,17 @@ from kii_push.errors import (
 )
 from kii_push.kii.credentials import Credentials, CredentialsSource
 from kii_push.kii.identifiers import APP, Scope, encode
-from kii_push.kii.response import Answer, content
+from kii_push.kii.response import Response, content
 from kii_push.kii.tokens import TokenSource
 
-# Seconds. Kii fans a push out before it answers, so reading waits longer than connecting.
+# In seconds. Kii fans a push out before it answers, so reading waits longer than connecting.
 TIMEOUT = httpx.Timeout(10, connect=3)
-# More threads on one client than about this many collapse on its pool lock (docs/decisions.md).
+# With many more threads than this, one client's throughput collapses on its pool lock (docs/decisions.md).
 MAX_CONNECTIONS = 16
-# Seconds before the second and the third try of a read, each shortened at random by up to a half.
-BACKOFF = (0.2, 0.8)
-# Seconds after the first try in which another may begin: an API function has 28 for everything.
-PATIENCE = 8
+# Pauses before the second and the third attempt of a GET, each shortened at random by up to a half.
+BACKOFF_SECONDS = (0.2, 0.8)
+# A GET is attempted again only within this time of the first attempt: an API function has 28 s in all.
+RETRY_SECONDS = 8
 
 # The request cannot have been accepted: it did not get onto a connection (DNS, connect, TLS, pool), or was
 # malformed before it left. UnicodeError is the resolver's word for a host name that cannot be one.
@@ -54,7 +55,7 @@ _PASSING = {503, 504}
 _MESSAGE_TYPE = "application/vnd.kii.SendPushMessageRequest+json"
 # RFC 6750 2.1, without which the token would not fit into a header.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
-_LONGEST_PUSH_MESSAGE_ID = 256
+_MAX_PUSH_MESSAGE_ID_CHARS = 256
 
 
 class KiiClient:
@@ -132,11 +133,11 @@ class KiiClient:
         query: Mapping[str, str | None] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
-    ) -> Answer:
+    ) -> Response:
         """Call Kii below `/apps/{appID}` with the admin token; `query` without what is None.
 
-        A GET that fails in passing is made up to two times more, no other method is: Kii takes no key that
-        would tell a repeated push from a second one (fact sheet 9.5).
+        A GET that fails in passing is attempted up to two times more. No other method is: Kii takes no key
+        that would tell a repeated push from a second one (fact sheet 9.5).
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         if given:
@@ -148,18 +149,35 @@ class KiiClient:
             token = self._tokens.replace(token)
         return self._exchange(method, self._url(path), headers=_bearer(token, headers), json=json)
 
+    def exists(self, path: str, *, missing: str | tuple[str, ...]) -> bool:
+        """Say whether a GET of `path` succeeds: any 2xx will do, since Kii's sources name different ones.
+
+        False is a 404 with the error code `missing` (or one of them), or without a code. Any other KiiError
+        is raised.
+        """
+        codes = {missing} if isinstance(missing, str) else set(missing)
+        try:
+            self.call("GET", path)
+        except KiiError as error:
+            if error.status == HTTPStatus.NOT_FOUND and (
+                error.error_code is None or error.error_code in codes
+            ):
+                return False
+            raise
+        return True
+
     def _send(self, path: str, message: Mapping[str, Any]) -> str | None:
         answer = self.call("POST", path, headers={"Content-Type": _MESSAGE_TYPE}, json=message)
         found = answer.json().get("pushMessageID")
-        return found if isinstance(found, str) and len(found) <= _LONGEST_PUSH_MESSAGE_ID else None
+        return found if isinstance(found, str) and len(found) <= _MAX_PUSH_MESSAGE_ID_CHARS else None
 
     def _url(self, path: str) -> str:
         credentials = self._credentials.get()
         return f"{credentials.base_url}/apps/{encode(credentials.app_id)}{path}"
 
-    def _exchange(self, method: str, url: str, *, headers: Mapping[str, str], json: Any = None) -> Answer:
-        latest = self._clock() + PATIENCE
-        for pause in BACKOFF if method == "GET" else ():
+    def _exchange(self, method: str, url: str, *, headers: Mapping[str, str], json: Any = None) -> Response:
+        latest = self._clock() + RETRY_SECONDS
+        for pause in BACKOFF_SECONDS if method == "GET" else ():
             try:
                 return self._once(method, url, headers, json)
             except PushError as error:
@@ -169,7 +187,7 @@ class KiiClient:
             self._sleep(wait)
         return self._once(method, url, headers, json)
 
-    def _once(self, method: str, url: str, headers: Mapping[str, str], json: Any) -> Answer:
+    def _once(self, method: str, url: str, headers: Mapping[str, str], json: Any) -> Response:
         try:
             request = self._http.build_request(method, url, headers=headers, json=json)
         except httpx.InvalidURL:
@@ -177,7 +195,7 @@ class KiiClient:
         try:
             response = self._http.send(request, stream=True)
             with contextlib.closing(response):
-                answer = Answer(response.status_code, response.headers, content(response))
+                answer = Response(response.status_code, response.headers, content(response))
         except _NEVER_SENT as error:
             raise KiiUnreachable(f"Kii cannot be reached ({type(error).__name__})") from None
         except (httpx.RequestError, httpx.InvalidURL) as error:
@@ -213,7 +231,7 @@ def _bearer(token: str, headers: Mapping[str, str] | None) -> dict[str, str]:
 def _in_passing(error: PushError) -> bool:
     """Say whether the next try may well succeed: 503, 504 or no connection (fact sheet 9.5)."""
     if isinstance(error, KiiError):
-        # An endpoint in preparation is its caller's to wait for.
+        # The caller decides how long to wait for an endpoint that is not ready.
         return error.error_code != "MQTT_ENDPOINT_NOT_READY" and error.status in _PASSING
     return isinstance(error, KiiUnreachable | NoAnswer)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push.common.single_flight import Kept
+from kii_push.common.single_flight import SingleFlight
 from kii_push.errors import SecretError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ SITES = {
     "eu": "https://api-eu.kii.com/api",
     "cn3": "https://api-cn3.kii.com/api",
 }
-# A rotated secret is seen after this many seconds even if Kii never complains.
-MAX_AGE = 300
+# A rotated secret is noticed after this long even if Kii accepts the old one.
+MAX_AGE_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Credentials:
 
 
 class CredentialsSource:
-    """Looks the credentials up once and keeps them for MAX_AGE seconds. Safe to share between threads."""
+    """Looks the credentials up once and keeps them for MAX_AGE_SECONDS. Safe to share between threads."""
 
     def __init__(
         self, secret_id: str, client: "SecretsManagerClient", clock: Callable[[], float] = time.monotonic
@@ -45,15 +45,15 @@ class CredentialsSource:
         self._secret_id = secret_id
         self._client = client
         self._clock = clock
-        self._kept: Kept[tuple[Credentials, float]] = Kept()
+        self._known: SingleFlight[tuple[Credentials, float]] = SingleFlight()
 
     def get(self, *, afresh: bool = False) -> Credentials:
-        """Return the credentials, from Secrets Manager if `afresh` or if the kept ones are too old.
+        """Return the credentials, from Secrets Manager if `afresh` or if those at hand are too old.
 
         Raises SecretError naming the secret, and the key that is missing from it.
         """
-        credentials, _ = self._kept.get(
-            lambda kept: not afresh and self._clock() - kept[1] <= MAX_AGE,
+        credentials, _ = self._known.get(
+            lambda known: not afresh and self._clock() - known[1] <= MAX_AGE_SECONDS,
             lambda: (self._look_up(), self._clock()),
         )
         return credentials

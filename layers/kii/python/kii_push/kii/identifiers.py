@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import quote
 
 from kii_push.errors import InvalidRequest, Violation
@@ -17,12 +17,12 @@ _PRINCIPAL = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x20\x7f\ud800-\udfff]{1,250}")
 
 # A device token, whose form is the network's own: only what could change the path is refused.
 _TOKEN = re.compile(r"[^/\\\x00-\x20\x7f\ud800-\udfff]{1,4096}")
-_DEVICE_TYPES = ("ANDROID", "IOS", "JPUSH", "MQTT")
 
 _USER_PREFIXES = ("LOGIN_NAME:", "EMAIL:", "PHONE:")
 _THING_PREFIXES = ("VENDOR_THING_ID:",)
 
 ScopeType = Literal["group", "user", "thing"]
+DeviceType = Literal["ANDROID", "IOS", "JPUSH", "MQTT"]
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def installation(value: str, field: str) -> str:
     device_type, colon, token = value.partition(":")
     if not colon:
         return _principal(value, field)
-    if device_type not in _DEVICE_TYPES:
+    if device_type not in get_args(DeviceType):
         raise InvalidRequest(
-            Violation(field, f"must be an ID, or begin with one of {', '.join(_DEVICE_TYPES)}")
+            Violation(field, f"must be an ID, or begin with one of {', '.join(get_args(DeviceType))}")
         )
     device_token(token, field)
     return value

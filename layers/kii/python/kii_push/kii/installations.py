@@ -3,20 +3,18 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, field, structs
 
 from kii_push.errors import KiiUnavailable
 from kii_push.kii.client import KiiClient
-from kii_push.kii.identifiers import Principal, encode
-from kii_push.kii.response import Answer, shaped
+from kii_push.kii.identifiers import DeviceType, Principal, encode
+from kii_push.kii.response import Response, decode
 
-DeviceType = Literal["ANDROID", "IOS", "JPUSH", "MQTT"]
-
-_TYPE = "application/vnd.kii.InstallationCreationRequest+json"
-# Seconds between two questions for an endpoint, where Kii does not say how long to wait.
-_PAUSE = 1
+_MEDIA_TYPE = "application/vnd.kii.InstallationCreationRequest+json"
+# Pause before asking for an endpoint again, if Kii does not say how long to wait.
+_PAUSE_SECONDS = 1
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
@@ -107,17 +105,17 @@ class Installations:
         body = {"deviceType": device_type, f"{owner.type}ID": owner.id, "development": development}
         if registration_id is not None:
             body["installationRegistrationID"] = registration_id
-        answer = self._kii.call("POST", "/installations", headers={"Content-Type": _TYPE}, json=body)
-        return answer.read(Registration)
+        answer = self._kii.call("POST", "/installations", headers={"Content-Type": _MEDIA_TYPE}, json=body)
+        return answer.decode(Registration)
 
     def get(self, installation: str) -> Installation:
         """Return a device."""
-        return _installation(self._kii.call("GET", _path(installation)).read(dict[str, Any]))
+        return _installation(self._kii.call("GET", _path(installation)).decode(dict[str, Any]))
 
     def list(self, owner: Principal | None = None) -> list[Installation]:
         """Return the devices of a user or thing, by ID, or all of the app's. Kii gives no pages."""
         query = {} if owner is None else {f"{owner.type}ID": owner.id}
-        found = self._kii.call("GET", "/installations", query=query).read(_Installations)
+        found = self._kii.call("GET", "/installations", query=query).decode(_Installations)
         return [_installation(each) for each in found.installations]
 
     def delete(self, installation: str) -> None:
@@ -135,7 +133,7 @@ class Installations:
             try:
                 return _endpoint(self._kii.call("GET", f"{_path(installation_id)}/mqtt-endpoint"))
             except KiiUnavailable as error:
-                pause = error.asked_wait or _PAUSE
+                pause = error.asked_wait or _PAUSE_SECONDS
                 if error.error_code != "MQTT_ENDPOINT_NOT_READY" or self._clock() + pause > deadline:
                     raise
             self._sleep(pause)
@@ -148,10 +146,10 @@ def _path(installation: str) -> str:
 def _installation(found: dict[str, Any]) -> Installation:
     # One of Kii's SDKs looks for `installationType` first (fact sheet 7.2).
     given = {name: value for name, value in found.items() if value is not None}
-    return shaped({"deviceType": given.get("installationType")} | given, Installation)
+    return decode({"deviceType": given.get("installationType")} | given, Installation)
 
 
-def _endpoint(answer: Answer) -> MqttEndpoint:
-    endpoint = answer.read(MqttEndpoint)
+def _endpoint(answer: Response) -> MqttEndpoint:
+    endpoint = answer.decode(MqttEndpoint)
     ttl = answer.headers.get("X-MQTT-TTL", "")
     return structs.replace(endpoint, ttl=int(ttl)) if _SECONDS.fullmatch(ttl) else endpoint

@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from kii_push.kii.client import KiiClient
 from kii_push.kii.identifiers import APP, Scope, encode
-from kii_push.kii.response import Answer
+from kii_push.kii.response import Response
 
 
-class Written(Struct, frozen=True):
+class ObjectWrite(Struct, frozen=True):
     """An object that Kii wrote. What Kii left out of its answer, or garbled, is None.
 
     `created`: it is a new one. `version` is its ETag, as `if_match` takes it. `created_at` and `modified_at`
@@ -35,7 +35,7 @@ class Objects:
     def __init__(self, kii: KiiClient) -> None:
         self._kii = kii
 
-    def create(self, bucket: str, value: Mapping[str, Any], scope: Scope = APP) -> Written:
+    def create(self, bucket: str, value: Mapping[str, Any], scope: Scope = APP) -> ObjectWrite:
         """Create an object under an ID of Kii's making: push `DATA_OBJECT_CREATED`."""
         return _written(self._kii.call("POST", f"{_bucket(bucket, scope)}/objects", json=value))
 
@@ -47,7 +47,7 @@ class Objects:
         scope: Scope = APP,
         *,
         if_match: str | None = None,
-    ) -> Written:
+    ) -> ObjectWrite:
         """Replace the whole object, or create it: push `DATA_OBJECT_UPDATED` or `DATA_OBJECT_CREATED`."""
         path = _path(bucket, object_id, scope)
         return _written(self._kii.call("PUT", path, headers=_match(if_match), json=value), object_id)
@@ -60,7 +60,7 @@ class Objects:
         scope: Scope = APP,
         *,
         if_match: str | None = None,
-    ) -> Written:
+    ) -> ObjectWrite:
         """Replace the fields in `value` and keep the others: push `DATA_OBJECT_UPDATED`.
 
         Raises KiiError: 404 `OBJECT_NOT_FOUND`.
@@ -77,7 +77,7 @@ class Objects:
 
         Raises KiiError: 404 `OBJECT_NOT_FOUND`.
         """
-        return self._kii.call("GET", _path(bucket, object_id, scope)).read(dict[str, Any])
+        return self._kii.call("GET", _path(bucket, object_id, scope)).decode(dict[str, Any])
 
 
 def _bucket(bucket: str, scope: Scope) -> str:
@@ -92,11 +92,11 @@ def _match(version: str | None) -> dict[str, str]:
     return {} if version is None else {"If-Match": version}
 
 
-def _written(answer: Answer, object_id: str | None = None) -> Written:
+def _written(answer: Response, object_id: str | None = None) -> ObjectWrite:
     # Lenient: the object is written and the push is out, whatever the answer looks like.
     body = answer.json()
     given = body.get("objectID")
-    return Written(
+    return ObjectWrite(
         created=answer.status == HTTPStatus.CREATED,
         object_id=given if isinstance(given, str) else object_id,
         version=answer.headers.get("ETag"),

@@ -1,4 +1,4 @@
-"""Kii's answers, which are not to be trusted: bounded in size and read leniently."""
+"""Kii's responses, which are not to be trusted: bounded in size and decoded leniently."""
 
 import re
 import time
@@ -12,19 +12,19 @@ import msgspec
 
 from kii_push.errors import UnreadableAnswer
 
-# Bytes. A function can answer 6 MB; Kii's longest answer, all devices of an app, has some 250 bytes a device.
+# A function can answer 6 MB. Kii's longest answer lists all devices of an app at about 250 bytes each.
 MAX_BYTES = 4 * 1024 * 1024
-# Seconds. A longer wait is not believed: nothing of Kii's takes it.
-LONGEST_WAIT = 3600
-# Seconds for the whole of a body: httpx's own timeout begins anew with every byte.
-LONGEST_READ = 10
+# Upper bound for Kii's Retry-After; nothing in Kii takes longer.
+MAX_RETRY_AFTER_SECONDS = 3600
+# Limit for a whole body: httpx's own timeout starts again with every byte.
+MAX_BODY_SECONDS = 10
 
 # What Kii's codes look like (fact sheet 9), so that nothing else reaches a log through one.
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What Kii answered. `content` is None if it broke off, came compressed or is longer than MAX_BYTES."""
 
     status: int
@@ -39,20 +39,20 @@ class Answer:
 
     @property
     def retry_after(self) -> int | None:
-        """The wait in seconds that Kii asks for, in the header or the body; at most LONGEST_WAIT."""
+        """The wait in seconds that Kii asks for in header or body; at most MAX_RETRY_AFTER_SECONDS."""
         asked = self.json().get("retryAfter")
         if not isinstance(asked, int):
             asked = _seconds(self.headers.get("Retry-After", ""))
-        return None if asked is None else max(0, min(asked, LONGEST_WAIT))
+        return None if asked is None else max(0, min(asked, MAX_RETRY_AFTER_SECONDS))
 
     def json(self) -> dict[str, Any]:
         """Return the JSON object, an empty one without one: Kii's 429 has none, a proxy's 502 is HTML."""
         try:
-            return self.read(dict[str, Any])
+            return self.decode(dict[str, Any])
         except UnreadableAnswer:
             return {}
 
-    def read[T](self, shape: type[T]) -> T:
+    def decode[T](self, shape: type[T]) -> T:
         """Return the content as `shape`: fields it does not know are ignored, "1883" passes for a number.
 
         Raises UnreadableAnswer, without the content.
@@ -65,8 +65,8 @@ class Answer:
             raise UnreadableAnswer(f"Kii's answer ({self.status}) is not what it should be") from None
 
 
-def shaped[T](value: Any, shape: type[T]) -> T:
-    """Return a decoded part of an answer as `shape`, like `Answer.read`. Raises UnreadableAnswer."""
+def decode[T](value: Any, shape: type[T]) -> T:
+    """Return a decoded part of an answer as `shape`, like `Response.decode`. Raises UnreadableAnswer."""
     try:
         return msgspec.convert(value, shape, strict=False)
     except msgspec.ValidationError:
@@ -76,14 +76,14 @@ def shaped[T](value: Any, shape: type[T]) -> T:
 def content(response: httpx.Response) -> bytes | None:
     """Return the body of a response whose stream is open, None if it cannot be had or is too long.
 
-    One that breaks off, or takes longer than LONGEST_READ, is None, too, unless it was asked for: raises
+    One that breaks off, or takes longer than MAX_BODY_SECONDS, is None, too, unless it was asked for: raises
     httpx.RequestError to a GET.
     """
     # The client asks for no compression: a small answer that unpacks to a huge one is never unpacked.
     if response.headers.get("Content-Encoding", "identity") != "identity":
         return None
     found = bytearray()
-    latest = time.monotonic() + LONGEST_READ
+    latest = time.monotonic() + MAX_BODY_SECONDS
     try:
         for part in response.iter_bytes():
             found += part

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from kii_push.kii.client import KiiClient
 from kii_push.kii.identifiers import APP, Principal, Scope, encode
-from kii_push.kii.lookup import found
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ class Subscriptions:
         self._kii.call("PUT", source.path + subscriber.path)
 
     def is_subscribed(self, source: Topic | Bucket, subscriber: Principal) -> bool:
-        """Say whether the user or thing is subscribed; to a missing bucket nobody is."""
+        """Say whether the user or thing is subscribed. A missing bucket has no subscribers."""
         path = source.path + subscriber.path
-        return found(self._kii, path, "PUSH_SUBSCRIPTION_NOT_FOUND", "FILTER_NOT_FOUND")
+        return self._kii.exists(path, missing=("PUSH_SUBSCRIPTION_NOT_FOUND", "FILTER_NOT_FOUND"))
 
     def unsubscribe(self, source: Topic | Bucket, subscriber: Principal) -> None:
         """End a subscription.

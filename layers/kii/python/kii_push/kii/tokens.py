@@ -1,17 +1,17 @@
-"""The admin access token: minted with an end, kept, and minted anew once when Kii rejects it."""
+"""The admin access token: minted with an expiry, reused, and minted anew once when Kii rejects it."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kii_push.common.single_flight import Kept
+from kii_push.common.single_flight import SingleFlight
 from kii_push.errors import LoginFailed
 from kii_push.kii.credentials import Credentials, CredentialsSource
 
-# Seconds. Kii recommends an end (fact sheet 2.4): a leaked admin token opens all of the app's data.
-LIFETIME = 3600
-# A token is replaced this long before its end, so that it does not run out on the way.
-MARGIN = 60
+# Kii recommends that tokens expire (fact sheet 2.4): a leaked admin token opens all of the app's data.
+LIFETIME_SECONDS = 3600
+# A token is replaced this long before its end, so that it does not expire on the way.
+MARGIN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Token:
 
 
 class TokenSource:
-    """Mints and keeps the token. Safe to share between threads: they wait for one minting.
+    """Mints the token and reuses it. Safe to share between threads: they wait for one login.
 
     `mint` asks Kii for a token that lives for the given seconds and returns it with the seconds it does live.
     """
@@ -37,18 +37,18 @@ class TokenSource:
         self._credentials = credentials
         self._mint = mint
         self._clock = clock
-        self._kept: Kept[Token] = Kept()
+        self._token: SingleFlight[Token] = SingleFlight()
 
     def get(self) -> str:
         """Return a token that has not run out. Raises what `mint` and CredentialsSource.get raise."""
-        return self._kept.get(lambda token: self._clock() < token.until, self._renew).value
+        return self._token.get(lambda token: self._clock() < token.until, self._renew).value
 
     def replace(self, rejected: str) -> str:
         """Return another token than the one Kii `rejected`, with credentials looked up afresh.
 
         A thread that comes second finds the first one's new token and uses that.
         """
-        return self._kept.get(
+        return self._token.get(
             lambda token: token.value != rejected,
             lambda: self._minted(self._credentials.get(afresh=True)),
         ).value
@@ -65,6 +65,6 @@ class TokenSource:
             return self._minted(fresh)
 
     def _minted(self, credentials: Credentials) -> Token:
-        value, seconds = self._mint(credentials, LIFETIME)
-        # Of a life shorter than the margin the first half is used: each send would log in otherwise.
-        return Token(value, self._clock() + max(seconds - MARGIN, seconds / 2))
+        value, seconds = self._mint(credentials, LIFETIME_SECONDS)
+        # If a token lives shorter than the margin, use half its life; otherwise every send would log in.
+        return Token(value, self._clock() + max(seconds - MARGIN_SECONDS, seconds / 2))

@@ -10,7 +10,6 @@ from kii_push.errors import InvalidRequest, UnreadableAnswer, Violation
 from kii_push.kii import identifiers
 from kii_push.kii.client import KiiClient
 from kii_push.kii.identifiers import APP, Scope, encode
-from kii_push.kii.lookup import found
 
 Verb = Literal["SUBSCRIBE_TO_TOPIC", "SEND_MESSAGE_TO_TOPIC"]
 
@@ -18,7 +17,7 @@ _SUBJECTS = {"userID": "UserID", "groupID": "GroupID", "thingID": "ThingID"}
 _CHECKS = {"UserID": identifiers.user, "GroupID": identifiers.group, "ThingID": identifiers.thing}
 
 
-class Topic(Struct, frozen=True):
+class TopicEntry(Struct, frozen=True):
     """A topic in a list."""
 
     id: str = field(name="topicID")
@@ -27,7 +26,7 @@ class Topic(Struct, frozen=True):
 class TopicPage(Struct, frozen=True, omit_defaults=True):
     """Some of a scope's topics; `pagination_key`, an opaque text, asks for the ones after them."""
 
-    topics: list[Topic]
+    topics: list[TopicEntry]
     pagination_key: str | None = field(name="paginationKey", default=None)
 
 
@@ -77,7 +76,7 @@ class Topics:
         By GET: a HEAD's answer has no `errorCode`, which tells a missing topic from a missing user and a
         rejected token from a refusal.
         """
-        return found(self._kii, _path(topic, scope), "TOPIC_NOT_FOUND")
+        return self._kii.exists(_path(topic, scope), missing="TOPIC_NOT_FOUND")
 
     def delete(self, topic: str, scope: Scope = APP) -> None:
         """Delete a topic. Raises KiiError: 404 `TOPIC_NOT_FOUND`, or for a missing scope owner."""
@@ -85,12 +84,12 @@ class Topics:
 
     def acl(self, topic: str, scope: Scope = APP) -> dict[str, list[Subject]]:
         """Return who is granted which verb. Raises KiiError: 404 `TOPIC_NOT_FOUND`. Fact sheet 4.4."""
-        entries = self._kii.call("GET", f"{_path(topic, scope)}/acl").read(dict[str, list[dict[str, Any]]])
+        entries = self._kii.call("GET", f"{_path(topic, scope)}/acl").decode(dict[str, list[dict[str, Any]]])
         return {verb: [_subject(entry) for entry in subjects] for verb, subjects in entries.items()}
 
     def granted(self, topic: str, verb: Verb, subject: Subject, scope: Scope = APP) -> bool:
         """Say whether the subject itself is granted the verb. Raises KiiError: 404 `TOPIC_NOT_FOUND`."""
-        return found(self._kii, _entry(topic, verb, subject, scope), "ACL_NOT_FOUND")
+        return self._kii.exists(_entry(topic, verb, subject, scope), missing="ACL_NOT_FOUND")
 
     def grant(self, topic: str, verb: Verb, subject: Subject, scope: Scope = APP) -> None:
         """Grant the verb. Raises KiiError: 409 `ACL_ALREADY_EXISTS`, 404 `TOPIC_NOT_FOUND`, 400."""
@@ -120,7 +119,7 @@ class Topics:
     def page(self, scope: Scope = APP, pagination_key: str | None = None) -> TopicPage:
         """Return the page that `pagination_key` asks for, the first one without. Raises as `list`."""
         answer = self._kii.call("GET", f"{scope.path}/topics", query={"paginationKey": pagination_key})
-        return answer.read(TopicPage)
+        return answer.decode(TopicPage)
 
 
 def _path(topic: str, scope: Scope) -> str:

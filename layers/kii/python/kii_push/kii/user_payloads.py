@@ -17,7 +17,7 @@ class UserPayloads:
 
     def get(self, user: str, payload_id: str) -> dict[str, Any]:
         """Return the message."""
-        return self._kii.call("GET", _path(user, payload_id)).read(dict[str, Any])
+        return self._kii.call("GET", _path(user, payload_id)).decode(dict[str, Any])
 
     def delete(self, user: str, payload_id: str) -> None:
         """Delete the message."""

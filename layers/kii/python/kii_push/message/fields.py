@@ -8,6 +8,8 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from kii_push.common.decode import wire_name
+
 type Flag = bool | UnsetType
 type Text = str | UnsetType
 type Number = int | UnsetType
@@ -15,12 +17,6 @@ type Data = dict[str, Any] | UnsetType
 # Kii's guides and SDKs disagree on whether these two are booleans or integers (fact sheet 8.2).
 type Switch = bool | int | UnsetType
 type Unconfirmed = Any | UnsetType
-
-
-def wire_name(name: str) -> str:
-    """Return the name Kii gives a field: camelCase, with ID in capitals (`topic_id` is `topicID`)."""
-    first, *rest = name.split("_")
-    return first + "".join("ID" if part == "id" else part.capitalize() for part in rest)
 
 
 class _Fields(Struct, forbid_unknown_fields=True, omit_defaults=True, rename=wire_name, kw_only=True):

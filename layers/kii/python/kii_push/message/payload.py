@@ -4,18 +4,18 @@ Fact sheet 8.1, 8.2 and 8.4. How Kii counts is not documented: here it is the UT
 of the whole payload, Kii's own fields included.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kii_push.common import strict_json
 from kii_push.kii.identifiers import APP, Scope
 
 Network = Literal["fcm", "gcm", "apns", "jpush", "mqtt"]
 NETWORKS: tuple[Network, ...] = ("fcm", "gcm", "apns", "jpush", "mqtt")
 
-# Bytes. For JPush Kii documents no limit.
+# In bytes. Kii documents no limit for JPush.
 LIMITS: dict[Network, int] = {"fcm": 4096, "gcm": 4096, "apns": 2048, "mqtt": 4096}
 
 # A time in milliseconds has thirteen digits until the year 2286; which ones does not matter here.
@@ -54,7 +54,7 @@ class Context:
 
 def size(message: Mapping[str, Any], network: Network, context: Context) -> int:
     """Return the bytes of the payload that `network` would carry for `message` (Kii's body)."""
-    return len(_compact(_payload(message, network, context)).encode())
+    return len(strict_json.dumps(_payload(message, network, context)).encode())
 
 
 def _payload(message: Mapping[str, Any], network: Network, context: Context) -> dict[str, Any]:
@@ -68,7 +68,9 @@ def _payload(message: Mapping[str, Any], network: Network, context: Context) -> 
         return {"aps": _aps(block), **data, **short}
     data |= added
     if network in {"gcm", "fcm"}:
-        texts = {key: value if isinstance(value, str) else _compact(value) for key, value in data.items()}
+        texts = {
+            key: value if isinstance(value, str) else strict_json.dumps(value) for key, value in data.items()
+        }
         return {"data": texts, **_renamed(block, "_")}
     return data
 
@@ -126,7 +128,3 @@ def _renamed(block: Mapping[str, Any], separator: str) -> dict[str, Any]:
         for key, value in block.items()
         if key not in {"enabled", "data"}
     }
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from kii_push.message.payload import Network
@@ -20,6 +21,13 @@ class ShortMessage(Struct, forbid_unknown_fields=True):
 def is_short(message: Mapping[str, Any]) -> bool:
     """Say whether this is the short form: Kii's own body has neither of these fields."""
     return "title" in message or "body" in message
+
+
+def expanded(message: Mapping[str, Any], default_networks: Sequence[Network]) -> Mapping[str, Any]:
+    """Return Kii's body for a message that has been checked, whether it is in the short form or not."""
+    if not is_short(message):
+        return message
+    return expand(msgspec.convert(message, ShortMessage), default_networks)
 
 
 def expand(message: ShortMessage, default_networks: Sequence[Network]) -> dict[str, Any]:

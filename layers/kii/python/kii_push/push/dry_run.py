@@ -5,7 +5,8 @@ from http import HTTPStatus
 
 from msgspec import UNSET, Struct, UnsetType
 
-from kii_push.errors import Expired, KiiError
+from kii_push.common.decode import wire_name
+from kii_push.errors import KiiError
 from kii_push.kii.accounts import resolve
 from kii_push.kii.client import KiiClient
 from kii_push.kii.identifiers import Principal
@@ -13,11 +14,10 @@ from kii_push.kii.installations import Installation, Installations
 from kii_push.kii.objects import Objects
 from kii_push.kii.topics import Topics
 from kii_push.message import payload, rules
-from kii_push.message.fields import wire_name
-from kii_push.message.payload import NETWORKS, Network
+from kii_push.message.payload import Network
 from kii_push.message.rules import Message
-from kii_push.push import preflight
-from kii_push.push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
+from kii_push.push.preflight import MAX_OBJECT_CHARS, CheckedMessage, Preflight
+from kii_push.push.request import BucketTarget, PushRequest, UserTarget
 
 # FCM reaches devices that were installed as ANDROID as well (fact sheet 7.1).
 _DEVICE_TYPES = {"fcm": "ANDROID", "gcm": "ANDROID", "apns": "IOS", "jpush": "JPUSH", "mqtt": "MQTT"}
@@ -41,7 +41,7 @@ class ObjectUse(Struct, frozen=True):
     limit: int
 
 
-class Report(Struct, frozen=True, kw_only=True, rename=wire_name):
+class DryRunReport(Struct, frozen=True, kw_only=True, rename=wire_name):
     """What a push would have done: `networks` by name, those that are enabled; `object` for a bucket."""
 
     id: str
@@ -50,24 +50,22 @@ class Report(Struct, frozen=True, kw_only=True, rename=wire_name):
     object: ObjectUse | UnsetType = UNSET
 
 
-def report(request: PushRequest, kii: KiiClient) -> Report:
+def report(request: PushRequest, kii: KiiClient, preflight: Preflight) -> DryRunReport:
     """Return what the push would do. Raises what a real one would: Expired, InvalidRequest, KiiError."""
-    if request.expired():
-        raise Expired(f"notAfter ({request.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
+    request.refuse_late()
     target = request.target
-    message = preflight.checked(request.message, target, kii.app_id)
+    checked = preflight.check(request.message, target, kii.app_id)
     if isinstance(target, BucketTarget):
         _look_for_object(kii, target)
         if target.operation == "delete":
-            return Report(id=request.id)
-        used = ObjectUse(preflight.characters(message), preflight.LONGEST_OBJECT)
-        return Report(id=request.id, object=used)
+            return DryRunReport(id=request.id)
+        return DryRunReport(id=request.id, object=object_use(checked))
     devices = None
     if isinstance(target, UserTarget):
         devices = Installations(kii).list(resolve(kii, Principal("user", target.user)))
     elif not Topics(kii).exists(target.topic, target.scope):
         raise KiiError(HTTPStatus.NOT_FOUND, "TOPIC_NOT_FOUND")
-    return Report(id=request.id, networks=_networks(message, target, kii.app_id, devices))
+    return DryRunReport(id=request.id, networks=network_uses(checked, devices))
 
 
 def _look_for_object(kii: KiiClient, target: BucketTarget) -> None:
@@ -78,18 +76,22 @@ def _look_for_object(kii: KiiClient, target: BucketTarget) -> None:
         Topics(kii).page(target.scope)
 
 
-def _networks(
-    message: Message, target: UserTarget | TopicTarget, app_id: str, devices: Iterable[Installation] | None
+def object_use(checked: CheckedMessage) -> ObjectUse:
+    """Return how much of Kii's limit an object uses."""
+    return ObjectUse(checked.characters(), MAX_OBJECT_CHARS)
+
+
+def network_uses(
+    checked: CheckedMessage, devices: Iterable[Installation] | None = None
 ) -> dict[Network, NetworkUse]:
-    context = preflight.context(target, app_id)
+    """Return what each enabled network would carry; with a user's `devices`, to how many of them."""
     return {
         network: NetworkUse(
-            payload.size(message, network, context),
+            used,
             payload.LIMITS.get(network),
-            UNSET if devices is None else _reached(message, network, devices),
+            UNSET if devices is None else _reached(checked.body, network, devices),
         )
-        for network in NETWORKS
-        if rules.enabled(message, network)
+        for network, used in checked.sizes().items()
     }
 
 

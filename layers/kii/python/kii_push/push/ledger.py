@@ -1,38 +1,33 @@
 """The ledger: which push came to which outcome, so that none is sent twice. A DynamoDB table.
 
-An item's `pk` is `push#` and the push's ID. It holds no message text and no target: `fingerprint` is a hash
-of both, `outcome` is `in_flight` from the claim to the settlement. Attributes: `claim` (who holds it),
-`heldUntil` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID` or `objectID`,
-`errorCode`, `reason`, `updatedAt` (ISO 8601), `broadcastShard` (see `broadcast_shard`), and `expires` (Unix
-seconds, the table's TTL).
+An item (`common.table.push_key`) holds no message text and no target: `fingerprint` is a hash of both.
+`outcome` is `in_flight` from the claim until the end is recorded. The other attributes: `claim` (who holds
+it), `heldUntil` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID` or
+`objectID`, `errorCode`, `reason`, `updatedAt` (ISO 8601), `broadcastShard` (see `table.broadcast_shard`), and
+`expires`.
 """
 
-import os
 import time
 import uuid
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from kii_push.common import aws
+from msgspec import Struct
+
+from kii_push.common import aws, table
+from kii_push.common.decode import wire_name
 from kii_push.errors import IDConflict, InFlight, LedgerError, NoAnswer, Outcome, PushError
-from kii_push.kii.objects import Written
+from kii_push.kii.objects import ObjectWrite
 from kii_push.push.request import PushRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Shards of a broadcast in the ledger's index. A push is some three writes there, and DynamoDB takes 1,000 a
-# second for one key: one shard would hold the ledger down to 330 pushes/s of a broadcast, these to 5,000.
-SHARDS = 16
-_IN_FLIGHT = "in_flight"
-_DAY = 86_400
-# Seconds that the longest of the sending functions lives: a claim older than that is a dead sender's.
-LONGEST_SENDER = 60
-# Seconds after which to look again at a push whose sender may still be alive.
-_LOOK_AGAIN = 30
+# Timeout of the slowest function that sends: a claim older than this was abandoned.
+MAX_SENDER_SECONDS = 60
+# Retry-After for a push whose sender may still be alive.
+_LOOK_AGAIN_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Receipt:
 
     push_message_id: str | None = None
     replayed: bool = False
-    written: Written | None = None
+    written: ObjectWrite | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -54,9 +49,9 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to send one push; nobody else has it until it is settled or too old.
+    """The right to send one push, held by one sender until the end is recorded or the claim is too old.
 
-    `doubt`: an earlier try, which was to be repeated, may have reached Kii.
+    `doubt`: an earlier try, which is now repeated, may have reached Kii.
     """
 
     push_id: str
@@ -64,12 +59,15 @@ class Claim:
     doubt: bool = False
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What the ledger holds of a push; `outcome` is None while it is in flight. Times are ISO 8601."""
+class PushRecord(Struct, frozen=True, rename=wire_name, omit_defaults=True):
+    """What the ledger knows of a push. `updated_at` is ISO 8601.
+
+    `outcome` is an Outcome, but never `duplicate`, which belongs to a call; or `in_flight` while there is
+    none.
+    """
 
     id: str
-    outcome: Outcome | None
+    outcome: Literal["in_flight", "sent", "rejected", "not_sent", "unknown", "expired"]
     attempts: int
     updated_at: str
     push_message_id: str | None = None
@@ -79,16 +77,18 @@ class Entry:
 
 
 class Ledger:
-    """Claims and settles pushes. Safe to share between threads.
+    """Claims pushes and records how they end. Safe to share between threads.
 
-    `in_flight` is in seconds and longer than any function can live; `days` is how long an outcome is kept.
-    Every method raises LedgerError if the table cannot be used.
+    `in_flight_seconds` is how long a claim holds: longer than any function that sends can live. `days` is how
+    long an outcome is kept. Every method raises LedgerError if the table cannot be used.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str, in_flight: int, days: int) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table_name: str, *, in_flight_seconds: int, days: int
+    ) -> None:
         self._client = client
-        self._table = table
-        self._in_flight = in_flight
+        self._table_name = table_name
+        self._in_flight_seconds = in_flight_seconds
         self._days = days
 
     def claim(self, request: PushRequest) -> Claim | Receipt:
@@ -101,7 +101,9 @@ class Ledger:
         now = int(time.time())
         claimed, held = self._put_claim(token, request, now)
         if claimed:
-            return Claim(request.id, token, doubt=_text(held, "outcome") in {Outcome.UNKNOWN, _IN_FLIGHT})
+            return Claim(
+                request.id, token, doubt=_text(held, "outcome") in {Outcome.UNKNOWN, table.IN_FLIGHT}
+            )
         # boto3 repeats a call whose answer does not come. Then our own claim is what is in the way; what was
         # there before it can only be guessed.
         if _text(held, "claim") == token:
@@ -111,27 +113,31 @@ class Ledger:
             raise IDConflict(f"the id {request.id} was used for another push")
         if outcome == Outcome.SENT:
             written = (
-                Written(created=False, object_id=_text(held, "objectID")) if "objectID" in held else None
+                ObjectWrite(created=False, object_id=_text(held, "objectID")) if "objectID" in held else None
             )
             return Receipt(_text(held, "pushMessageID"), replayed=True, written=written)
         left = int(held["heldUntil"]["N"]) - now
-        if outcome == _IN_FLIGHT and left > 0:
-            wait = left if self._in_flight - left > LONGEST_SENDER else min(left, _LOOK_AGAIN)
+        if outcome == table.IN_FLIGHT and left > 0:
+            wait = (
+                left
+                if self._in_flight_seconds - left > MAX_SENDER_SECONDS
+                else min(left, _LOOK_AGAIN_SECONDS)
+            )
             raise InFlight(f"the push {request.id} is being sent", retry_after=wait)
         error = NoAnswer("an earlier try of this push may have reached Kii")
-        if outcome == _IN_FLIGHT:
-            # Whoever held the claim died between sending and settling.
-            self.settle(Claim(request.id, held["claim"]["S"]), error)
+        if outcome == table.IN_FLIGHT:
+            # The sender that held the claim died before it recorded the end.
+            self.record(Claim(request.id, held["claim"]["S"]), error)
         raise error
 
-    def settle(self, claim: Claim, end: Receipt | PushError) -> bool:
+    def record(self, claim: Claim, end: Receipt | PushError) -> bool:
         """Record how the push ended; return False if the claim was no longer held.
 
-        After a try that may have reached Kii only `sent` is another end than `unknown`: that Kii did not take
-        the later one says nothing of the first.
+        After a try that may have reached Kii the push stays `unknown` unless a later one is `sent`: that Kii
+        refused the later one says nothing about the first.
         """
         outcome = Outcome.UNKNOWN if claim.doubt and end.outcome != Outcome.SENT else end.outcome
-        values = {":outcome": {"S": str(outcome)}, ":now": _now()}
+        values = {":outcome": {"S": str(outcome)}, ":now": table.now()}
         changes = "SET outcome = :outcome, updatedAt = :now"
         facts: dict[str, str | None]
         if isinstance(end, Receipt):
@@ -144,18 +150,18 @@ class Ledger:
             if value is not None:
                 changes += f", {name} = :{name}"
                 values[f":{name}"] = {"S": value}
-        values |= {":claim": {"S": claim.token}, ":in_flight": {"S": _IN_FLIGHT}}
-        settled, _ = self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
-        return settled
+        values |= {":claim": {"S": claim.token}, ":in_flight": {"S": table.IN_FLIGHT}}
+        recorded, _ = self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
+        return recorded
 
-    def refuse(self, push_id: str, broadcast: str, error: PushError) -> None:
-        """Record a push of a broadcast that cannot even be made as rejected."""
+    def reject(self, push_id: str, broadcast: str, error: PushError) -> None:
+        """Record as `rejected` a push of a broadcast for which no request can be made."""
         values = {
             ":rejected": {"S": Outcome.REJECTED},
             ":reason": {"S": error.reason},
-            ":shard": {"S": broadcast_shard(broadcast, push_id)},
-            ":now": _now(),
-            ":expires": {"N": str(int(time.time()) + self._days * _DAY)},
+            ":shard": {"S": table.broadcast_shard(broadcast, push_id)},
+            ":now": table.now(),
+            ":expires": table.expires(days=self._days),
             ":one": {"N": "1"},
         }
         changes = (
@@ -164,19 +170,21 @@ class Ledger:
         )
         self._update(push_id, changes, "attribute_not_exists(pk)", values)
 
-    def find(self, push_id: str) -> Entry | None:
-        """Return what is known of a push, or None if nothing is (any more)."""
+    def find(self, push_id: str) -> PushRecord | None:
+        """Return what is known of a push, None if nothing is, or no longer."""
         with aws.failing_as(LedgerError, "the ledger"):
-            answer = self._client.get_item(TableName=self._table, Key=_key(push_id), ConsistentRead=True)
+            answer = self._client.get_item(
+                TableName=self._table_name, Key=table.push_key(push_id), ConsistentRead=True
+            )
         item = answer.get("Item")
         if item is None:
             return None
         outcome = item["outcome"]["S"]
-        if outcome == _IN_FLIGHT and int(item["heldUntil"]["N"]) <= time.time():
+        if outcome == table.IN_FLIGHT and int(item["heldUntil"]["N"]) <= time.time():
             outcome = Outcome.UNKNOWN
-        return Entry(
+        return PushRecord(
             id=push_id,
-            outcome=None if outcome == _IN_FLIGHT else Outcome(outcome),
+            outcome=cast("Any", outcome),
             attempts=int(item["attempts"]["N"]),
             updated_at=item["updatedAt"]["S"],
             push_message_id=_text(item, "pushMessageID"),
@@ -190,11 +198,11 @@ class Ledger:
         may_repeat = "outcome IN (:not_sent, :expired)"
         values = {
             ":fingerprint": {"S": request.fingerprint},
-            ":in_flight": {"S": _IN_FLIGHT},
+            ":in_flight": {"S": table.IN_FLIGHT},
             ":claim": {"S": token},
-            ":until": {"N": str(now + self._in_flight)},
-            ":expires": {"N": str(now + self._days * _DAY)},
-            ":now": _now(),
+            ":until": {"N": str(now + self._in_flight_seconds)},
+            ":expires": table.expires(days=self._days),
+            ":now": table.now(),
             ":one": {"N": "1"},
             ":rejected": {"S": Outcome.REJECTED},
             ":not_sent": {"S": Outcome.NOT_SENT},
@@ -209,8 +217,8 @@ class Ledger:
         )
         if request.broadcast:
             changes += ", broadcastShard = :shard"
-            values[":shard"] = {"S": broadcast_shard(request.broadcast, request.id)}
-        # Rejected means never accepted and never to be: then the ID may serve the corrected push.
+            values[":shard"] = {"S": table.broadcast_shard(request.broadcast, request.id)}
+        # `rejected` proves that Kii never accepted it, so the corrected push may reuse the ID.
         condition = (
             "attribute_not_exists(pk) OR outcome = :rejected"
             f" OR (fingerprint = :fingerprint AND ({may_repeat}))"
@@ -225,8 +233,8 @@ class Ledger:
         with aws.failing_as(LedgerError, "the ledger"):
             try:
                 answer = self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(push_id),
+                    TableName=self._table_name,
+                    Key=table.push_key(push_id),
                     UpdateExpression=changes,
                     ConditionExpression=condition,
                     ExpressionAttributeValues=values,
@@ -239,31 +247,8 @@ class Ledger:
         return True, answer.get("Attributes", {})
 
 
-def from_environment() -> Ledger:
-    """Return the ledger in the table LEDGER_TABLE."""
-    return Ledger(
-        aws.dynamodb(),
-        os.environ["LEDGER_TABLE"],
-        in_flight=int(os.environ["IN_FLIGHT_SECONDS"]),
-        days=int(os.environ["LEDGER_DAYS"]),
-    )
-
-
-def broadcast_shard(broadcast: str, push_id: str) -> str:
-    """Return the index's key for a push of a broadcast: always the same for the same push."""
-    return f"{broadcast}#{zlib.crc32(push_id.encode()) % SHARDS}"
-
-
-def _key(push_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"push#{push_id}"}}
-
-
 def _is_repeated(item: Mapping[str, Any]) -> bool:
     return int(item["attempts"]["N"]) > 1
-
-
-def _now() -> dict[str, str]:
-    return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}
 
 
 def _text(item: Mapping[str, Any], name: str) -> str | None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ from typing import Annotated, Any, Literal, cast
 from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 
 from kii_push.common import strict_json
-from kii_push.common.decode import convert
-from kii_push.errors import InvalidRequest, Violation
+from kii_push.common.decode import decode, wire_name
+from kii_push.errors import Expired, InvalidRequest, Violation
 from kii_push.kii import identifiers
 from kii_push.kii.identifiers import APP, Scope
 from kii_push.message import fields, short_form
-from kii_push.message.payload import NETWORKS, Network
 from kii_push.message.rules import Message
 
 # SQS keeps a message attribute, DynamoDB a key of this length with ease; printable ASCII survives a header.
@@ -26,7 +24,7 @@ _PUSH_ID = re.compile(r"[\x21-\x7e]{1,128}")
 NOT_OF_A_BROADCAST = Violation("broadcast", "is for the pushes that a broadcast makes")
 
 OnUnknown = Literal["hold", "resend"]
-Operation = Literal["create", "replace", "update", "delete"]
+ObjectOperation = Literal["create", "replace", "update", "delete"]
 
 
 class TargetShape(Struct, forbid_unknown_fields=True):
@@ -39,7 +37,7 @@ class TargetShape(Struct, forbid_unknown_fields=True):
     thing: str | UnsetType = UNSET
 
 
-class RequestShape(Struct, forbid_unknown_fields=True, rename=fields.wire_name):
+class RequestShape(Struct, forbid_unknown_fields=True, rename=wire_name):
     """The push request as it stands in JSON.
 
     `message` is Kii's body or the short form. A bucket's request has `object`, `objectID` and `operation`
@@ -51,7 +49,7 @@ class RequestShape(Struct, forbid_unknown_fields=True, rename=fields.wire_name):
     message: dict[str, Any] | UnsetType = UNSET
     object: dict[str, Any] | UnsetType = UNSET
     object_id: str | UnsetType = UNSET
-    operation: Operation | UnsetType = UNSET
+    operation: ObjectOperation | UnsetType = UNSET
     id: str | UnsetType = UNSET
     not_after: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
     on_unknown: OnUnknown = "hold"
@@ -83,7 +81,7 @@ class BucketTarget:
 
     bucket: str
     scope: Scope = APP
-    operation: Operation = "create"
+    operation: ObjectOperation = "create"
     object_id: str | None = None
 
 
@@ -94,9 +92,9 @@ type Target = UserTarget | TopicTarget | BucketTarget
 class PushRequest:
     """A push to be made.
 
-    `message` is Kii's body, with its types checked but not yet its rules. For a BucketTarget it is the
-    object, or the fields of it that `update` changes; empty for `delete`. `fingerprint` is the SHA-256 of
-    what the sender said, and to whom, whatever the order of the keys and the stack's default networks.
+    `message` is Kii's body or the short form, with its types checked but not yet its rules. For a
+    BucketTarget it is the object, or the fields of it that `update` changes; empty for `delete`.
+    `fingerprint` is the SHA-256 of what the sender said, and to whom, whatever the order of the keys.
     """
 
     id: str
@@ -111,6 +109,11 @@ class PushRequest:
     def expired(self, now: datetime | None = None) -> bool:
         """Say whether `notAfter` has passed."""
         return self.not_after is not None and (now or datetime.now(UTC)) > self.not_after
+
+    def refuse_late(self) -> None:
+        """Raise Expired if `notAfter` has passed."""
+        if self.expired():
+            raise Expired(f"notAfter ({self.not_after:%Y-%m-%dT%H:%M:%S%z}) has passed")
 
     @property
     def lacks_confirm(self) -> bool:
@@ -129,7 +132,7 @@ def parse(text: str, *, default_id: str | None) -> PushRequest:
 
 def from_json(value: Any, *, default_id: str | None) -> PushRequest:
     """Return the push request in a decoded JSON `value`. Raises InvalidRequest as `parse` does."""
-    shape = convert(value, RequestShape)
+    shape = decode(value, RequestShape)
     target, message = _push(shape)
     own_id = default_id if shape.id is UNSET else shape.id
     if own_id is None:
@@ -169,7 +172,7 @@ def _push(shape: RequestShape) -> tuple[Target, Message]:
         return _object_change(shape.target.bucket, shape)
     for field in ("object", "object_id", "operation"):
         if getattr(shape, field) is not UNSET:
-            raise InvalidRequest(Violation(fields.wire_name(field), "can be given for a bucket only"))
+            raise InvalidRequest(Violation(wire_name(field), "can be given for a bucket only"))
     if shape.message is UNSET:
         raise InvalidRequest(Violation("message", "must be given"))
     return _target(shape.target), _message(shape.message)
@@ -190,7 +193,7 @@ def _object_change(bucket: str, shape: RequestShape) -> tuple[BucketTarget, Mess
     if shape.target.topic is not UNSET:
         raise InvalidRequest(Violation("target", "names a topic and a bucket: give one"))
     object_id = None if shape.object_id is UNSET else identifiers.object_id(shape.object_id, "objectID")
-    operation: Operation = "create" if object_id is None else "replace"
+    operation: ObjectOperation = "create" if object_id is None else "replace"
     if shape.operation is not UNSET:
         operation = shape.operation
     for field, given, wanted in (
@@ -224,15 +227,10 @@ def _scope(shape: TargetShape, what: str) -> Scope:
 
 def _message(value: dict[str, Any]) -> Message:
     if short_form.is_short(value):
-        short = convert(value, short_form.ShortMessage, "message")
-        return short_form.expand(short, _default_networks())
-    convert(value, fields.Message, "message")
+        decode(value, short_form.ShortMessage, "message")
+    else:
+        decode(value, fields.Message, "message")
     return value
-
-
-def _default_networks() -> tuple[Network, ...]:
-    named = os.environ.get("KII_DEFAULT_NETWORKS", "fcm,apns").split(",")
-    return tuple(network for network in NETWORKS if network in named)
 
 
 def merged(body: Any, target: Mapping[str, str]) -> Any:

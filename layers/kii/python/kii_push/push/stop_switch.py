@@ -1,66 +1,56 @@
-"""Whether a broadcast was stopped, asked of the table at most every two seconds."""
+"""Whether a broadcast was stopped; the table is asked at most every two seconds."""
 
-import os
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from kii_push.common import aws
-from kii_push.common.single_flight import Kept
+from kii_push.common import aws, table
+from kii_push.common.single_flight import SingleFlight
 from kii_push.errors import Expired, LedgerError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Seconds.
-_AGE = 2
-# Broadcasts remembered; an environment seldom sends more than a few at once.
-_MOST = 100
+# How long an answer of the table is used.
+_MAX_AGE_SECONDS = 2
+# An environment seldom sends pushes of more than a few broadcasts at once.
+_MAX_CACHED_BROADCASTS = 100
 
 
 @dataclass(frozen=True)
-class _Answer:
-    asked_at: float
+class _Known:
+    read_at: float
     stopped: bool
 
 
 class StopSwitch:
     """Knows which broadcasts were stopped. Safe to share between threads."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
-        self._table = table
+        self._table_name = table_name
         self._lock = threading.Lock()
-        self._answers: dict[str, Kept[_Answer]] = {}
+        self._known: dict[str, SingleFlight[_Known]] = {}
 
     def check(self, broadcast_id: str) -> None:
-        """Raise Expired if the broadcast was stopped, LedgerError if the table cannot be asked."""
-        answer = self._of(broadcast_id).get(
-            lambda known: time.monotonic() - known.asked_at <= _AGE, lambda: self._ask(broadcast_id)
+        """Raise Expired if the broadcast was stopped, LedgerError if the table cannot be read."""
+        known = self._of(broadcast_id).get(
+            lambda known: time.monotonic() - known.read_at <= _MAX_AGE_SECONDS,
+            lambda: self._read(broadcast_id),
         )
-        if answer.stopped:
+        if known.stopped:
             raise Expired(f"the broadcast {broadcast_id} was stopped")
 
-    def _of(self, broadcast_id: str) -> Kept[_Answer]:
+    def _of(self, broadcast_id: str) -> SingleFlight[_Known]:
         with self._lock:
-            if broadcast_id not in self._answers and len(self._answers) >= _MOST:
-                # The one that was first asked for.
-                del self._answers[next(iter(self._answers))]
-            return self._answers.setdefault(broadcast_id, Kept())
+            if broadcast_id not in self._known and len(self._known) >= _MAX_CACHED_BROADCASTS:
+                # The one that was looked up first.
+                del self._known[next(iter(self._known))]
+            return self._known.setdefault(broadcast_id, SingleFlight())
 
-    def _ask(self, broadcast_id: str) -> _Answer:
-        try:
-            item = self._client.get_item(
-                TableName=self._table, Key={"pk": {"S": f"broadcast#{broadcast_id}"}}
-            ).get("Item", {})
-        except (ClientError, BotoCoreError) as error:
-            raise LedgerError(f"the broadcast cannot be looked up: {type(error).__name__}") from None
-        return _Answer(time.monotonic(), stopped=item.get("phase", {}).get("S") == "stopped")
-
-
-def from_environment() -> StopSwitch:
-    """Return the switch in the table LEDGER_TABLE."""
-    return StopSwitch(aws.dynamodb(), os.environ["LEDGER_TABLE"])
+    def _read(self, broadcast_id: str) -> _Known:
+        with aws.failing_as(LedgerError, "the ledger"):
+            found = self._client.get_item(TableName=self._table_name, Key=table.broadcast_key(broadcast_id))
+        phase = found.get("Item", {}).get("phase", {}).get("S")
+        return _Known(time.monotonic(), stopped=phase == "stopped")

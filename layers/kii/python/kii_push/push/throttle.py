@@ -1,7 +1,6 @@
-"""The gate in front of Kii, shared by all environments: a breaker for its 429, and a rate of our own."""
+"""The throttle in front of Kii, shared by all environments: a breaker for 429, and a rate of our own."""
 
 import math
-import os
 import random
 import time
 from collections.abc import Callable
@@ -14,57 +13,57 @@ from aws_lambda_powertools.utilities.circuit_breaker.persistence.dynamodb import
 )
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kii_push.common import aws
+from kii_push.common import aws, table
 from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.circuit_breaker.states import CircuitInfo
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Seconds that nobody asks Kii after a 429, and after which one sender probes.
-RECOVERY = 30
-# Seconds that an environment may go on before it sees that another one opened the breaker.
-STATE_AGE = 1
-# Seconds after which to come back while somebody probes.
-PROBE = 5
-# Seconds that a push waits for room in the rate before it is given back.
-LONGEST_WAIT = 3
+# How long the breaker stays open after a 429; then one sender probes.
+RECOVERY_SECONDS = 30
+# An environment notices after this long that another one opened the breaker.
+STATE_AGE_SECONDS = 1
+# Retry-After while another sender is probing.
+PROBE_SECONDS = 5
+# How long a push waits for room in the rate before it ends `not_sent`.
+MAX_WAIT_SECONDS = 3
 
 type Send[T] = Callable[[], T]
 
 
 class _Store(CircuitBreakerDynamoDBPersistence):
-    """Powertools' store, which lets an error of the table's through when a prober is elected."""
+    """Powertools' store, which does not catch errors of the table when it elects a prober."""
 
     def try_acquire_half_open(self, name: str, owner: str, opened_at: int) -> bool:
         try:
             return super().try_acquire_half_open(name, owner, opened_at)
         except (ClientError, BotoCoreError):
-            # Nobody knows who may probe, so this one does not: its push is not sent, and comes back.
+            # It is unknown who may probe, so this sender does not: its push ends `not_sent` and is retried.
             return False
 
 
-class Gate:
+class Throttle:
     """Lets a send through, or raises BreakerOpen or RateExceeded. Safe to share between threads.
 
-    The breaker opens for everyone at the first 429: Kii asks not to retry (fact sheet 9.5). `per_second` is
-    the bundle's rate over all environments; 0 is no limit. Both live in the ledger's table. Of each second's
-    places broadcasts leave a fifth to single pushes, which somebody may be waiting for.
+    The breaker opens for all environments at the first 429: Kii asks not to retry (fact sheet 9.5).
+    `per_second` is the rate over all environments; 0 means no limit. Both are kept in the table. Broadcasts
+    may use 80 % of the rate; the rest is kept for single pushes, whose callers are waiting.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str, per_second: int) -> None:
+    def __init__(self, client: "DynamoDBClient", table_name: str, per_second: int) -> None:
         self._client = client
-        self._table = table
+        self._table_name = table_name
         self._per_second = per_second
         self._guarded = circuit_breaker(
-            name="breaker#kii",
-            persistence_store=_Store(table, key_attr="pk", expiry_attr="expires", boto3_client=client),
+            name=table.BREAKER_PK,
+            persistence_store=_Store(table_name, key_attr="pk", expiry_attr="expires", boto3_client=client),
             config=CircuitBreakerConfig(
                 failure_threshold=1,
                 success_threshold=1,
-                recovery_timeout=RECOVERY,
+                recovery_timeout=RECOVERY_SECONDS,
                 handled_exceptions=TooManyRequests,
-                local_cache_max_age=STATE_AGE,
+                local_cache_max_age=STATE_AGE_SECONDS,
             ),
             on_circuit_open=_refuse,
         )(self._at_our_rate)
@@ -72,8 +71,8 @@ class Gate:
     def send[T](self, send: Send[T], *, broadcast: bool = False) -> T:
         """Call `send` and return what it returns, unless the breaker is open or the rate is used up.
 
-        `broadcast`: it is one push of many. Raises BreakerOpen, RateExceeded, LedgerError if the rate cannot
-        be read, and what `send` raises.
+        `broadcast`: the push is one of a broadcast's. Raises BreakerOpen, RateExceeded, LedgerError if the
+        rate cannot be read, and what `send` raises.
         """
         places = max(1, self._per_second * 4 // 5) if broadcast else self._per_second
         sent: T | KiiError = self._guarded(send, places)
@@ -82,7 +81,7 @@ class Gate:
         return sent
 
     def _at_our_rate[T](self, send: Send[T], places: int) -> T | KiiError:
-        deadline = time.monotonic() + LONGEST_WAIT
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
         while self._per_second and not self._take_place(int(time.time()), places):
             wait = 1 - time.time() % 1 + random.uniform(0, 0.2)  # noqa: S311 (no secret)
             if time.monotonic() + wait > deadline:
@@ -93,36 +92,30 @@ class Gate:
         except TooManyRequests:
             raise
         except KiiError as answered:
-            # Whatever Kii thinks of this push, it takes calls: a probe that is answered closes the breaker.
+            # Whatever Kii says about this push, it takes calls again: an answered probe closes the breaker.
             return answered
 
     def _take_place(self, second: int, places: int) -> bool:
-        """Count one push in this second; return False if so many have a place in it."""
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"pk": {"S": f"rate#{second}"}},
-                UpdateExpression="SET expires = :expires ADD used :one",
-                ConditionExpression="attribute_not_exists(used) OR used < :limit",
-                ExpressionAttributeValues={
-                    ":one": {"N": "1"},
-                    ":limit": {"N": str(places)},
-                    ":expires": {"N": str(second + 3600)},
-                },
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        except (ClientError, BotoCoreError) as error:
-            raise LedgerError(f"the rate cannot be read: {type(error).__name__}") from None
+        """Count one push in this second; return False if `places` pushes are in it already."""
+        with aws.failing_as(LedgerError, "the ledger"):
+            try:
+                self._client.update_item(
+                    TableName=self._table_name,
+                    Key=table.rate_key(second),
+                    UpdateExpression="SET expires = :expires ADD used :one",
+                    ConditionExpression="attribute_not_exists(used) OR used < :limit",
+                    ExpressionAttributeValues={
+                        ":one": {"N": "1"},
+                        ":limit": {"N": str(places)},
+                        ":expires": table.expires(seconds=table.RATE_SECONDS),
+                    },
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
         return True
-
-
-def from_environment() -> Gate:
-    """Return the gate with the rate PUSHES_PER_SECOND (0: none), in the table LEDGER_TABLE."""
-    return Gate(aws.dynamodb(), os.environ["LEDGER_TABLE"], int(os.environ["PUSHES_PER_SECOND"]))
 
 
 def _refuse(_send: Send[Any], _places: int, *, circuit: "CircuitInfo") -> Any:
     opened = circuit.opened_at or time.time()
-    left = math.ceil(opened + RECOVERY - time.time())
-    raise BreakerOpen(left if left > 0 else PROBE)
+    left = math.ceil(opened + RECOVERY_SECONDS - time.time())
+    raise BreakerOpen(left if left > 0 else PROBE_SECONDS)

@@ -1,52 +1,72 @@
-"""Deliver where nobody waits for the answer: the queue and schedule doors."""
+"""Deliver where no caller waits for the answer: the queue and schedule doors."""
 
 from dataclasses import dataclass
 
 from kii_push.common import observability
-from kii_push.errors import Outcome, PushError
+from kii_push.errors import InvalidRequest, Outcome, PushError
 from kii_push.push import request
 from kii_push.push.delivery import Delivery
-from kii_push.queues import sqs as queues
+from kii_push.queues.sqs import OutgoingMessage, Queue
 
-# The push is over: nothing for a person to look at.
+# The push is over, and there is nothing for a person to look at.
 _OVER = frozenset({Outcome.EXPIRED, Outcome.DUPLICATE})
 
 
 @dataclass(frozen=True)
-class Settled:
-    """How a push ended (None after a fault of our own), and whether to try it again, when at the earliest."""
+class Settlement:
+    """How a push ended (None after a fault of our own), and whether and when to retry it at the earliest."""
 
     outcome: Outcome | None
-    again: bool = False
-    retry_after: int = 0
+    retry: bool = False
+    retry_after_seconds: int = 0
 
 
-def settle(body: str, name: str, delivery: Delivery, *, own_id: bool = False) -> Settled:
-    """Deliver the push request in `body`, and dead-letter it with the reason if it can never be sent.
+class UnattendedDelivery:
+    """Delivers a push, and dead-letters it with the reason if it can never be sent."""
 
-    `name` is its ID if it has none, unless it must have an `own_id`; then only the dead letter is named so.
-    Raises nothing: one push must not take the rest of its batch along.
+    def __init__(self, delivery: Delivery, dead_letters: Queue) -> None:
+        self._delivery = delivery
+        self._dead_letters = dead_letters
+
+    def deliver(self, body: str, name: str, *, needs_id: bool = False) -> Settlement:
+        """Deliver the push request in `body`.
+
+        `name` is its ID if it has none. With `needs_id` it must have one, and `name` is only for its dead
+        letter. Raises nothing: one push must not take the rest of its batch along.
+        """
+        try:
+            return self._deliver(body, name, needs_id=needs_id)
+        except Exception as error:  # noqa: BLE001 (logged, and the push is retried)
+            observability.crashed(error)
+            return Settlement(None, retry=True)
+
+    def _deliver(self, body: str, name: str, *, needs_id: bool) -> Settlement:
+        push_id, on_unknown = name, "hold"
+        try:
+            push = request.parse(body, default_id=None if needs_id else name)
+            push_id, on_unknown = push.id, push.on_unknown
+            receipt = self._delivery.deliver(push)
+        except PushError as error:
+            observability.failed(push_id, error)
+            resend = error.outcome == Outcome.UNKNOWN and on_unknown == "resend"
+            if error.outcome == Outcome.NOT_SENT or resend:
+                return Settlement(error.outcome, retry=True, retry_after_seconds=error.retry_after or 0)
+            if error.outcome not in _OVER:
+                self._dead_letters.send(_dead_letter(body, push_id, error))
+            return Settlement(error.outcome)
+        observability.sent(push_id, receipt.outcome)
+        return Settlement(receipt.outcome)
+
+
+def _dead_letter(body: str, push_id: str, error: PushError) -> OutgoingMessage:
+    """Return a push request for a person to look at, with the reason as message attributes.
+
+    Attributes: `pushID`, `outcome`, `reason`, and where known `errorCode` and `field` (the first one that is
+    wrong). `body` stays as it came, so that it can be sent again.
     """
-    try:
-        return _settle(body, name, delivery, own_id=own_id)
-    except Exception as error:  # noqa: BLE001 (logged, and the push comes back)
-        observability.crashed(error)
-        return Settled(None, again=True)
-
-
-def _settle(body: str, name: str, delivery: Delivery, *, own_id: bool) -> Settled:
-    push_id, on_unknown = name, "hold"
-    try:
-        push = request.parse(body, default_id=None if own_id else name)
-        push_id, on_unknown = push.id, push.on_unknown
-        receipt = delivery.deliver(push)
-    except PushError as error:
-        observability.failed(push_id, error)
-        resend = error.outcome == Outcome.UNKNOWN and on_unknown == "resend"
-        if error.outcome == Outcome.NOT_SENT or resend:
-            return Settled(error.outcome, again=True, retry_after=error.retry_after or 0)
-        if error.outcome not in _OVER:
-            queues.dead_letter(body, push_id, error)
-        return Settled(error.outcome)
-    observability.sent(push_id, receipt.outcome)
-    return Settled(receipt.outcome)
+    attributes = {"pushID": push_id, "outcome": str(error.outcome), "reason": error.reason}
+    if error.error_code:
+        attributes["errorCode"] = error.error_code
+    if isinstance(error, InvalidRequest) and error.violations[0].field:
+        attributes["field"] = error.violations[0].field
+    return OutgoingMessage(body, attributes=attributes)

@@ -1,0 +1,82 @@
+"""The one DynamoDB table: the keys, states and lifetimes of its items.
+
+| `pk` | Holds | Written by | Read by too | Kept for |
+| --- | --- | --- | --- | --- |
+| `push#ID` | what became of a push | `push.ledger` | `broadcast.progress` | `LedgerDays` |
+| `broadcast#ID` | how far a broadcast is | `broadcast.store` | `push.stop_switch` | `LedgerDays` |
+| `rate#SECOND` | pushes begun in a second | `push.throttle` | | RATE_SECONDS |
+| `breaker#kii` | whether the breaker is open | Powertools, for `push.throttle` | | until it closes |
+| `calls#YYYY-MM` | calls of Kii in a month (UTC) | `common.calls` | | CALLS_DAYS |
+
+Every item ends by its attribute `expires` (Unix seconds), which is the table's TTL attribute.
+docs/architecture.md lists the attributes.
+"""
+
+import time
+import zlib
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+# How long the items that are not pushes or broadcasts are kept.
+RATE_SECONDS = 3600
+CALLS_DAYS = 400
+
+# A push's `outcome` from the claim until an Outcome is recorded.
+IN_FLIGHT: Final = "in_flight"
+# A broadcast's `phase`.
+Phase = Literal["accepted", "queueing", "queued", "stopped", "failed"]
+
+BREAKER_PK = "breaker#kii"
+# The sparse index of the pushes that belong to a broadcast.
+BROADCAST_INDEX = "broadcast"
+# A push writes to the index about three times, and DynamoDB takes 1,000 writes a second for one key. One
+# shard would limit a broadcast to 330 pushes a second; these allow 5,000.
+BROADCAST_SHARDS = 16
+
+_DAY_SECONDS = 86_400
+
+type Key = dict[str, Any]
+
+
+def push_key(push_id: str) -> Key:
+    """Return the key of a push."""
+    return _key(f"push#{push_id}")
+
+
+def broadcast_key(broadcast_id: str) -> Key:
+    """Return the key of a broadcast."""
+    return _key(f"broadcast#{broadcast_id}")
+
+
+def rate_key(second: int) -> Key:
+    """Return the key of the pushes begun in one Unix second."""
+    return _key(f"rate#{second}")
+
+
+def calls_key() -> Key:
+    """Return the key of the calls of Kii in this month (UTC)."""
+    return _key(f"calls#{datetime.now(UTC):%Y-%m}")
+
+
+def broadcast_shard(broadcast_id: str, push_id: str) -> str:
+    """Return the index key under which a push of a broadcast is counted."""
+    return shard_name(broadcast_id, zlib.crc32(push_id.encode()) % BROADCAST_SHARDS)
+
+
+def shard_name(broadcast_id: str, shard: int) -> str:
+    """Return the index key of one of a broadcast's shards."""
+    return f"{broadcast_id}#{shard}"
+
+
+def expires(*, days: int = 0, seconds: int = 0) -> dict[str, str]:
+    """Return the attribute value for an item that is kept so long from now."""
+    return {"N": str(int(time.time()) + days * _DAY_SECONDS + seconds)}
+
+
+def now() -> dict[str, str]:
+    """Return the attribute value for this moment: ISO 8601, to the millisecond."""
+    return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}
+
+
+def _key(pk: str) -> Key:
+    return {"pk": {"S": pk}}
