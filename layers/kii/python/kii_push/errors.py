@@ -1,4 +1,33 @@
-"""What can go wrong with a push, and which failure is which outcome."""
+"""What can go wrong with a push, and which failure is which outcome.
+
+    PushError
+    ├─ InvalidRequest            rejected   a rule was broken; Kii was not asked
+    │  ├─ TooLarge               rejected   (common.strict_json)
+    │  └─ UnsupportedMediaType   rejected   (api.handler)
+    ├─ IDConflict                rejected   the ID was used for another push
+    ├─ NotFound                  rejected   nothing of this name in the bundle's own records
+    ├─ Expired                   expired    `notAfter` has passed, or the broadcast was stopped
+    ├─ InFlight                  not_sent   another sender holds the push
+    ├─ BreakerOpen               not_sent   Kii answered 429 a moment ago
+    ├─ RateExceeded              not_sent   the bundle's own rate is used up
+    ├─ LedgerError               not_sent   DynamoDB refused or did not answer
+    ├─ QueueError                not_sent   SQS refused or did not answer
+    │  ├─ QueueRefused           not_sent
+    │  └─ HiddenLimitReached     not_sent
+    ├─ SourceGone                not_sent   (broadcast.store)
+    ├─ SecretError               not_sent   the app's credentials cannot be used
+    ├─ LoginFailed               not_sent   Kii gave no admin token
+    ├─ KiiUnreachable            not_sent   no connection came about
+    ├─ NoAnswer                  unknown    the request may have reached Kii
+    │  └─ UnreadableAnswer       unknown    a success that cannot be read
+    └─ KiiError                  rejected   Kii answered with an error
+       ├─ WrongToken             not_sent   403, with a fresh token too
+       ├─ TooManyRequests        not_sent   429
+       ├─ KiiUnavailable         not_sent   503, 408, 425
+       └─ KiiFailed              unknown    500, 502, 504, other 5xx, a redirect
+
+docs/architecture.md says what each outcome means and what follows from it.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -6,9 +6,10 @@ from aws_lambda_powertools.logging.logger import Logger
 from aws_lambda_powertools.metrics.metrics import Metrics
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.metric_properties import MetricUnit
 
+from kii_push import __version__
 from kii_push.errors import Outcome, PushError
 
-logger = Logger()
+logger = Logger(release=__version__)
 metrics = Metrics()
 
 
