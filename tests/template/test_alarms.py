@@ -9,6 +9,7 @@ import pytest
 from kii_push.errors import Outcome
 from local.settings import ROOT
 from local.template import source
+from tests.template import markdown
 from tests.template.model import functions, of_type, references, transformations
 
 # As they are written: SAM leaves them alone, and their order counts.
@@ -54,7 +55,7 @@ def test_an_alarm_says_what_is_wrong_and_names_a_section_of_the_handbook(alarm: 
     )
 
     assert sentence
-    assert f"\n## {section}\n" in (ROOT / "docs/operations.md").read_text()
+    assert section in markdown.headings(ROOT / "docs/operations.md")
 
 
 @each_alarm
