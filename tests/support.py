@@ -1,19 +1,22 @@
 """The tests' view of Kii and of queues: what reached whom, and what was left where."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
 
+from kii_push.queues import sqs
 from local.deploy import STACK_NAME, aws_session
 from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
+from tests.doubles.aws_clients import patched
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+    from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
     from local.stack import LocalStack
 
@@ -80,27 +83,58 @@ class Sandbox:
         self._kii.close()
 
 
-class Queue:
-    """A queue that nothing takes from but the test."""
+class Queue(sqs.Queue):
+    """A queue of a test's own, from which nothing takes but the test."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._sqs = aws_session().client("sqs", endpoint_url=endpoint)
-        self.url = self._sqs.create_queue(QueueName=f"test-{uuid4().hex}")["QueueUrl"]
+    def __init__(self, endpoint: str, *, fifo: bool = False) -> None:
+        client = aws_session().client("sqs", endpoint_url=endpoint)
+        attributes: dict[QueueAttributeNameType, str] = (
+            {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if fifo else {}
+        )
+        name = f"test-{uuid4().hex}" + (".fifo" if fifo else "")
+        super().__init__(client, client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
 
     def messages(self, within: int = 0) -> list["MessageTypeDef"]:
         """Take up to ten messages off the queue, waiting up to `within` seconds (20 at most)."""
-        found = self._sqs.receive_message(
+        found = self._client.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=10,
             MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
             VisibilityTimeout=600,
             WaitTimeSeconds=within,
         )
         return found.get("Messages", [])
 
+    def drain(self) -> list[str]:
+        """Take everything off the queue; return the bodies."""
+        bodies: list[str] = []
+        while messages := self.messages():
+            bodies += [message["Body"] for message in messages]
+            self.delete_batch(message["ReceiptHandle"] for message in messages)
+        return bodies
+
+    def send_entries(self, entries: Sequence["SendMessageBatchRequestEntryTypeDef"]) -> Any:
+        """Send a batch as SQS itself takes it."""
+        return self._client.send_message_batch(QueueUrl=self.url, Entries=entries)
+
+    def patched(self, **calls: Callable[..., Any]) -> sqs.Queue:
+        """Return the queue as it is for a client that makes these calls otherwise."""
+        return sqs.Queue(patched(self._client, **calls), self.url)
+
+    def missing(self) -> sqs.Queue:
+        """Return a queue that is not there."""
+        return sqs.Queue(self._client, f"{self.url}-missing")
+
+    def limit(self, max_bytes: int) -> None:
+        """Let it refuse longer messages."""
+        self._client.set_queue_attributes(
+            QueueUrl=self.url, Attributes={"MaximumMessageSize": str(max_bytes)}
+        )
+
     def close(self) -> None:
-        self._sqs.delete_queue(QueueUrl=self.url)
-        self._sqs.close()
+        self._client.delete_queue(QueueUrl=self.url)
+        self._client.close()
 
 
 def empty_tables(stack: "LocalStack") -> None:
@@ -146,6 +180,11 @@ def dead_letters(stack: "LocalStack", *, count: int) -> list["MessageTypeDef"]:
             client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     client.close()
     return found
+
+
+def ample_time() -> int:
+    """Return as much time, in ms, as the layer wants to have left before it begins anything."""
+    return 60_000
 
 
 def wait_until(true: Callable[[], bool], *, within: float, every: float = 0.1) -> bool:

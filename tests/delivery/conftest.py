@@ -1,10 +1,7 @@
-"""Safe delivery against a real DynamoDB and SQS, MiniStack's; Kii is an httpx.MockTransport."""
+"""Safe delivery against a real DynamoDB, S3 and SQS, MiniStack's; Kii is an httpx.MockTransport."""
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
@@ -12,21 +9,26 @@ import pytest
 
 from kii_push.common import aws
 from kii_push.common.observability import metrics
+from kii_push.dead_letters.actions import DeadLetters
 from kii_push.kii.client import KiiClient, http_client
 from kii_push.kii.credentials import CredentialsSource
-from kii_push.push import request, throttle
 from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Ledger
+from kii_push.push.preflight import Preflight
 from kii_push.push.stop_switch import StopSwitch
 from kii_push.push.throttle import Throttle
+from kii_push.queues.unattended import UnattendedDelivery
 from local.ministack import start_ministack
 from local.process import end, free_ports
 from local.settings import aws_variables
 from local.template import resource
+from tests.delivery.broadcasting import Sale
+from tests.doubles.scripted_kii import ScriptedKii, StubSecret
 from tests.support import Queue
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 
 @pytest.fixture(scope="session")
@@ -45,19 +47,9 @@ def _environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(metrics.provider, "namespace", "KiiPush")
     yield
-    for client in (aws.dynamodb, aws.sqs, aws.secrets_manager):
+    for client in (aws.dynamodb, aws.s3, aws.sqs, aws.secrets_manager):
         client.cache_clear()
     metrics.clear_metrics()
-
-
-@pytest.fixture
-def table() -> str:
-    """Make a table as the template defines it."""
-    properties = resource("Ledger")["Properties"]
-    name = f"ledger-{uuid4().hex}"
-    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-    aws.dynamodb().create_table(TableName=name, **{key: properties[key] for key in wanted})
-    return name
 
 
 @pytest.fixture
@@ -66,89 +58,104 @@ def dynamodb() -> "DynamoDBClient":
 
 
 @pytest.fixture
-def ledger(table: str) -> Ledger:
-    return Ledger(aws.dynamodb(), table, in_flight=960, days=30)
-
-
-@dataclass
-class Kii:
-    """Answers as Kii would, or as `answers` says next; remembers what it accepted."""
-
-    sent: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[Callable[[httpx.Request], httpx.Response]] = field(default_factory=list)
-    before: Callable[[httpx.Request], object] = lambda _: None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, asked: httpx.Request) -> httpx.Response:
-        if asked.url.path.endswith("/oauth2/token"):
-            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
-        self.before(asked)
-        with self._lock:
-            if self.answers:
-                return self.answers.pop(0)(asked)
-            self.sent.append(json.loads(asked.content))
-            return httpx.Response(201, json={"pushMessageID": f"m-{len(self.sent)}"})
-
-
-class Secret:
-    """Secrets Manager, as far as CredentialsSource asks it."""
-
-    def get_secret_value(self, **_: str) -> dict[str, str]:
-        secret = {"appID": "app", "clientID": "c", "clientSecret": "s", "baseURL": "https://kii.test/api"}
-        return {"SecretString": json.dumps(secret)}
+def s3() -> "S3Client":
+    return aws.s3()
 
 
 @pytest.fixture
-def kii() -> Kii:
-    return Kii()
+def table(dynamodb: "DynamoDBClient") -> str:
+    """Make a table as the template defines it."""
+    properties = resource("Ledger")["Properties"]
+    name = f"ledger-{uuid4().hex}"
+    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    dynamodb.create_table(TableName=name, **{key: properties[key] for key in wanted})
+    return name
 
 
 @pytest.fixture
-def client(kii: Kii) -> Iterator[KiiClient]:
+def queue(endpoint: str) -> Iterator[Queue]:
+    """The push queue."""
+    queue = Queue(endpoint)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def dead_letters(endpoint: str) -> Iterator[Queue]:
+    """The dead-letter queue."""
+    queue = Queue(endpoint)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def fifo_queue(endpoint: str) -> Iterator[Queue]:
+    """The push queue that keeps the order of its groups."""
+    queue = Queue(endpoint, fifo=True)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def fifo_dead_letters(endpoint: str) -> Iterator[Queue]:
+    """The dead-letter queue of the FIFO queue."""
+    queue = Queue(endpoint, fifo=True)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def positions(endpoint: str) -> Iterator[Queue]:
+    """The queue of the fan-out."""
+    queue = Queue(endpoint)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def ledger(dynamodb: "DynamoDBClient", table: str) -> Ledger:
+    return Ledger(dynamodb, table, in_flight_seconds=960, days=30)
+
+
+@pytest.fixture
+def throttle(dynamodb: "DynamoDBClient", table: str) -> Throttle:
+    """A throttle without a rate."""
+    return Throttle(dynamodb, table, per_second=0)
+
+
+@pytest.fixture
+def stop_switch(dynamodb: "DynamoDBClient", table: str) -> StopSwitch:
+    return StopSwitch(dynamodb, table)
+
+
+@pytest.fixture
+def kii() -> ScriptedKii:
+    return ScriptedKii()
+
+
+@pytest.fixture
+def kii_client(kii: ScriptedKii) -> Iterator[KiiClient]:
     http = http_client(httpx.MockTransport(kii))
-    yield KiiClient(CredentialsSource("secret", Secret()), http)  # type: ignore[arg-type]
+    yield KiiClient(CredentialsSource("secret", StubSecret()), http)  # type: ignore[arg-type]
     http.close()
 
 
 @pytest.fixture
-def pushes(client: KiiClient, ledger: Ledger, table: str) -> Delivery:
-    return Delivery(
-        client, ledger, Throttle(aws.dynamodb(), table, per_second=0), StopSwitch(aws.dynamodb(), table)
-    )
+def delivery(kii_client: KiiClient, ledger: Ledger, throttle: Throttle, stop_switch: StopSwitch) -> Delivery:
+    return Delivery(kii_client, ledger, throttle, stop_switch, Preflight())
 
 
 @pytest.fixture
-def short_recovery(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let the breaker try again after a second."""
-    monkeypatch.setattr(throttle, "RECOVERY", 1)
-    return 1
+def unattended(delivery: Delivery, dead_letters: Queue) -> UnattendedDelivery:
+    return UnattendedDelivery(delivery, dead_letters)
 
 
 @pytest.fixture
-def queue(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    """A queue of the test's own, for the layer the push queue."""
-    queue = Queue(endpoint)
-    monkeypatch.setenv("PUSH_QUEUE_URL", queue.url)
-    monkeypatch.setenv("QUEUE_URLS", queue.url)
-    yield queue
-    queue.close()
+def letters(queue: Queue, dead_letters: Queue, fifo_queue: Queue, fifo_dead_letters: Queue) -> DeadLetters:
+    return DeadLetters({dead_letters: queue, fifo_dead_letters: fifo_queue})
 
 
 @pytest.fixture
-def dead_letters(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    """A dead-letter queue of the test's own."""
-    queue = Queue(endpoint)
-    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue.url)
-    yield queue
-    queue.close()
-
-
-def body(push_id: str = "p-1", text: str = "hi", **more: Any) -> dict[str, Any]:
-    """Return a push request as it stands in JSON."""
-    message = {"data": {"msg": text}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
-    return {"id": push_id, "target": {"user": "u-2"}, "message": message, **more}
-
-
-def push(push_id: str = "p-1", text: str = "hi", **more: Any) -> request.PushRequest:
-    """Return a push request."""
-    return request.from_json(body(push_id, text, **more), default_id="unused")
+def sale(dynamodb: "DynamoDBClient", table: str, s3: "S3Client", queue: Queue, positions: Queue) -> Sale:
+    """The broadcast `sale`, whose pushes go to the push queue."""
+    return Sale(dynamodb, table, s3, pushes=queue, positions=positions)

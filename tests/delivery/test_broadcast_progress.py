@@ -3,37 +3,31 @@
 import json
 import time
 from itertools import batched
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from kii_push.broadcast import fan_out, progress
-from kii_push.common import aws
+from kii_push.broadcast import progress
+from kii_push.common import table as ledger_table
 from kii_push.errors import LedgerError
-from kii_push.push.ledger import SHARDS, Claim, Ledger, Receipt, broadcast_shard
+from kii_push.push.ledger import Claim, Ledger, Receipt
 from kii_push.push.request import from_json
 from tests.delivery.broadcasting import Sale, recipients
+from tests.doubles.aws_clients import patched, refused
+from tests.support import Queue
 
 if TYPE_CHECKING:
-    from tests.support import Queue
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 NOTHING = dict.fromkeys(("sent", "rejected", "not_sent", "unknown", "expired"), 0)
 
 
-@pytest.fixture
-def sale(table: str, queue: "Queue", dead_letters: "Queue", monkeypatch: pytest.MonkeyPatch) -> Sale:
-    monkeypatch.setenv("BROADCAST_QUEUE_URL", queue.url)
-    monkeypatch.setenv("FAN_OUT_QUEUE_URL", dead_letters.url)
-    return Sale(table)
-
-
-def fanned_out(sale: Sale, lines: bytes, queue: "Queue", stretches: "Queue") -> list[dict[str, Any]]:
+def fanned_out(sale: Sale, lines: bytes, queue: Queue, positions: Queue) -> list[dict[str, Any]]:
     """Fan a list of up to ten recipients out; return the pushes by their lines."""
-    assert sale.accept(lines)
-    fan_out.begin("sale")
-    sale.run(stretches.messages()[0]["Body"])
-    pushes = [json.loads(each["Body"]) for each in queue.messages()]
+    assert sale.accept_list(lines)
+    sale.begin()
+    sale.run(positions.drain()[0])
+    pushes = [json.loads(body) for body in queue.drain()]
     return sorted(pushes, key=lambda push: int(push["id"].partition(":")[2]))
 
 
@@ -43,7 +37,7 @@ def claim(ledger: Ledger, push: dict[str, Any]) -> Claim:
     return held
 
 
-def test_thousands_of_pushes_are_counted_over_all_shards(sale: Sale) -> None:
+def test_thousands_of_pushes_are_counted_over_all_shards(dynamodb: "DynamoDBClient", table: str) -> None:
     outcomes = ("sent", "rejected", "not_sent", "unknown", "expired", "in_flight", "in_flight")
     items = []
     for line in range(3_500):
@@ -54,42 +48,42 @@ def test_thousands_of_pushes_are_counted_over_all_shards(sale: Sale) -> None:
                 "pk": {"S": f"push#{push_id}"},
                 "outcome": {"S": outcomes[line % 7]},
                 "heldUntil": {"N": str(line % 7 % 2 * 4_000_000_000)},
-                "broadcastShard": {"S": broadcast_shard("sale", push_id)},
+                "broadcastShard": {"S": ledger_table.broadcast_shard("sale", push_id)},
             }
         )
-    assert len({item["broadcastShard"]["S"] for item in items}) == SHARDS
+    assert len({item["broadcastShard"]["S"] for item in items}) == ledger_table.BROADCAST_SHARDS
     for some in batched(items, 25, strict=False):
         requests: Any = [{"PutRequest": {"Item": item}} for item in some]
-        aws.dynamodb().batch_write_item(RequestItems={sale.table: requests})
+        dynamodb.batch_write_item(RequestItems={table: requests})
 
     began = time.monotonic()
-    counts = progress.count(aws.dynamodb(), sale.table, "sale")
+    counts = progress.count(dynamodb, table, "sale")
 
     assert counts == {"sent": 500, "rejected": 500, "not_sent": 500, "unknown": 1000, "expired": 500}
     assert time.monotonic() - began < 20
-    assert progress.count(aws.dynamodb(), sale.table, "sal") == NOTHING
+    assert progress.count(dynamodb, table, "sal") == NOTHING
 
 
 def test_a_push_whose_settlement_got_lost_is_unknown_once_its_sender_cannot_live(
-    sale: Sale, queue: "Queue", dead_letters: "Queue"
+    sale: Sale, queue: Queue, positions: Queue, dynamodb: "DynamoDBClient", table: str
 ) -> None:
-    dead, alive = fanned_out(sale, recipients(2), queue, dead_letters)
-    claim(Ledger(aws.dynamodb(), sale.table, in_flight=0, days=30), dead)
+    dead, alive = fanned_out(sale, recipients(2), queue, positions)
+    claim(Ledger(dynamodb, table, in_flight_seconds=0, days=30), dead)
     held = claim(sale.ledger, alive)
 
     sending = sale.progress()
     assert (sending.status, sending.pending, sending.counts) == ("sending", 1, NOTHING | {"unknown": 1})
-    sale.ledger.settle(held, Receipt("m-1"))
+    sale.ledger.record(held, Receipt("m-1"))
     done = sale.progress()
     assert (done.status, done.pending, done.counts) == ("done", 0, NOTHING | {"sent": 1, "unknown": 1})
 
 
 def test_blank_lines_are_no_recipients_and_a_byte_order_mark_costs_none(
-    sale: Sale, queue: "Queue", dead_letters: "Queue"
+    sale: Sale, queue: Queue, positions: Queue
 ) -> None:
     lines = b'\xef\xbb\xbf"u-1"\r\n\r\n  \n"u-4"\nnot JSON\n\n"u-7"'
 
-    pushes = fanned_out(sale, lines, queue, dead_letters)
+    pushes = fanned_out(sale, lines, queue, positions)
 
     sent = {push["id"]: push["target"]["user"] for push in pushes}
     assert sent == {"sale:1": "u-1", "sale:4": "u-4", "sale:7": "u-7"}
@@ -99,38 +93,34 @@ def test_blank_lines_are_no_recipients_and_a_byte_order_mark_costs_none(
 
 
 def test_a_broadcast_that_is_done_stays_so_when_it_is_stopped(
-    sale: Sale, queue: "Queue", dead_letters: "Queue"
+    sale: Sale, queue: Queue, positions: Queue
 ) -> None:
-    one, two = fanned_out(sale, recipients(2), queue, dead_letters)
-    sale.ledger.settle(claim(sale.ledger, one), Receipt("m-1"))
-    sale.ledger.settle(claim(sale.ledger, two), Receipt("m-2"))
+    one, two = fanned_out(sale, recipients(2), queue, positions)
+    sale.ledger.record(claim(sale.ledger, one), Receipt("m-1"))
+    sale.ledger.record(claim(sale.ledger, two), Receipt("m-2"))
 
-    assert sale.kept.stop("sale")
+    assert sale.broadcasts.stop("sale")
 
     assert sale.progress().status == "done"
 
 
 def test_one_that_is_not_done_is_stopped_even_if_it_cannot_be_counted(
-    sale: Sale, queue: "Queue", dead_letters: "Queue", monkeypatch: pytest.MonkeyPatch
+    sale: Sale, queue: Queue, positions: Queue, dynamodb: "DynamoDBClient"
 ) -> None:
-    one, _ = fanned_out(sale, recipients(2), queue, dead_letters)
-    sale.ledger.settle(claim(sale.ledger, one), Receipt("m-1"))
+    one, _ = fanned_out(sale, recipients(2), queue, positions)
+    sale.ledger.record(claim(sale.ledger, one), Receipt("m-1"))
 
-    def throttled(*_: object) -> NoReturn:
-        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(progress, "count", throttled)
-        with pytest.raises(LedgerError, match="ThrottlingException"):
-            sale.progress()
-        assert sale.kept.stop("sale")
+    uncounted = sale.store(dynamodb=patched(dynamodb, get_paginator=refused("ThrottlingException")))
+    with pytest.raises(LedgerError, match="ThrottlingException"):
+        uncounted.progress("sale")
+    assert uncounted.stop("sale")
 
     stopped = sale.progress()
     assert (stopped.status, stopped.recipients, stopped.pending) == ("stopped", 2, 1)
 
 
 def test_one_that_is_stopped_before_all_is_read_is_over(sale: Sale) -> None:
-    assert sale.accept(recipients(2))
-    assert sale.kept.stop("sale")
+    assert sale.accept_list(recipients(2))
+    assert sale.broadcasts.stop("sale")
     stopped = sale.progress()
     assert (stopped.status, stopped.recipients, stopped.pending) == ("stopped", None, None)

@@ -7,41 +7,51 @@ import pytest
 from kii_push.broadcast import request as broadcast_request
 from kii_push.broadcast.request import Job, RecipientShape
 from kii_push.errors import InvalidRequest
+from kii_push.message.rules import Message
+from kii_push.push import request as push_request
+from kii_push.push.preflight import Preflight
 from kii_push.push.request import PushRequest, UserTarget
-from kii_push.push.request import from_json as push_from_json
 
 SHORT = {"title": "Sale", "body": "Today"}
 
 
 def read(confirm_above: int = 100, **fields: Any) -> broadcast_request.BroadcastRequest:
-    return broadcast_request.from_json(fields, default_id="sale", confirm_above=confirm_above)
+    return broadcast_request.from_json(
+        fields, default_id="sale", confirm_above=confirm_above, preflight=Preflight()
+    )
 
 
-def made(job: Job, recipient: str | RecipientShape) -> PushRequest:
+def push_for(job: Job, recipient: str | RecipientShape) -> PushRequest:
     """Return the push as the queue door reads it."""
-    return push_from_json(job.push(7, recipient), default_id="unused")
+    return push_request.from_json(job.push(7, recipient), default_id="unused")
+
+
+def kii_body(push: PushRequest) -> Message:
+    """Return what the push says to Kii."""
+    return Preflight().check(push.message, push.target, "app").body
 
 
 def test_one_message_goes_to_every_recipient_under_an_id_of_its_own() -> None:
-    asked = read(message=SHORT, recipients=["LOGIN_NAME:bob"], notAfter="2036-01-01T00:00:00Z")
-    push = made(asked.job, "LOGIN_NAME:bob")
+    broadcast = read(message=SHORT, recipients=["LOGIN_NAME:bob"], notAfter="2036-01-01T00:00:00Z")
+    push = push_for(broadcast.job, "LOGIN_NAME:bob")
     assert (push.id, push.broadcast, push.target) == ("sale:7", "sale", UserTarget("LOGIN_NAME:bob"))
     assert push.not_after
-    assert push.message["fcm"]["notification"] == SHORT
+    assert kii_body(push)["fcm"]["notification"] == SHORT
 
 
 def test_a_template_takes_each_recipients_values() -> None:
     template = {"title": "For ${name}", "body": "$$5 off", "data": {"vip": "${vip}", "n": 1}}
-    asked = read(template=template, recipients=[{"user": "u-1", "values": {"name": "Bob", "vip": True}}])
-    assert asked.recipients == [RecipientShape("u-1", {"name": "Bob", "vip": True})]
-    push = made(asked.job, asked.recipients[0])
-    assert push.message["apns"]["alert"] == {"title": "For Bob", "body": "$5 off"}
-    assert push.message["data"] == {"vip": "true", "n": 1}
+    broadcast = read(template=template, recipients=[{"user": "u-1", "values": {"name": "Bob", "vip": True}}])
+    assert broadcast.recipients == [RecipientShape("u-1", {"name": "Bob", "vip": True})]
+    push = push_for(broadcast.job, broadcast.recipients[0])
+    assert kii_body(push)["apns"]["alert"] == {"title": "For Bob", "body": "$5 off"}
+    assert kii_body(push)["data"] == {"vip": "true", "n": 1}
 
 
 def test_a_message_is_no_template() -> None:
-    asked = read(message={"title": "${name}", "body": "$5 off"}, recipients=["u-1"])
-    assert made(asked.job, "u-1").message["apns"]["alert"] == {"title": "${name}", "body": "$5 off"}
+    broadcast = read(message={"title": "${name}", "body": "$5 off"}, recipients=["u-1"])
+    push = push_for(broadcast.job, "u-1")
+    assert kii_body(push)["apns"]["alert"] == {"title": "${name}", "body": "$5 off"}
 
 
 @pytest.mark.parametrize(
@@ -103,8 +113,8 @@ def test_what_would_be_refused_for_everybody_is_refused_at_once(fields: dict[str
 
 
 def test_confirm_lets_a_large_one_through() -> None:
-    asked = read(message=SHORT, recipientsKey="lists/all.ndjson", confirm=True)
-    assert (asked.job.recipients_key, asked.recipients) == ("lists/all.ndjson", None)
+    broadcast = read(message=SHORT, recipientsKey="lists/all.ndjson", confirm=True)
+    assert (broadcast.job.recipients_key, broadcast.recipients) == ("lists/all.ndjson", None)
     assert read(message=SHORT, recipients=["u-1"] * 101, confirm=True).recipients
 
 

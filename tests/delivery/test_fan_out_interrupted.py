@@ -5,15 +5,20 @@ import json
 import random
 import threading
 from collections import Counter, deque
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from kii_push.broadcast import fan_out
-from kii_push.common import aws
 from kii_push.errors import LedgerError, QueueError
+from kii_push.queues.sqs import Queue
 from tests.delivery.broadcasting import Sale
+from tests.doubles.aws_clients import patched
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 LINES = 20_000
 
@@ -22,12 +27,12 @@ class Killed(BaseException):
     """The function's environment is gone, as after its time or its memory ran out."""
 
 
-class Queues:
+class UnreliableSqs:
     """SQS, which now and then refuses a call, or some messages of one; keeps what it took."""
 
     def __init__(self, seed: int) -> None:
         self.pushes: list[str] = []
-        self.stretches: deque[str] = deque()
+        self.positions: deque[str] = deque()
         self.errors: Counter[str] = Counter()
         self._seed = seed
         self._calls: Counter[str] = Counter()
@@ -40,14 +45,14 @@ class Queues:
             refused = [each for each in Entries if chance.random() < 0.05]
             self.errors["Failed"] += len(refused)
             self.pushes += [each["MessageBody"] for each in Entries if each not in refused]
-            return {"Failed": [{"Id": each["Id"]} for each in refused]}
+            return {"Failed": [{"Id": each["Id"], "Code": "InternalError"} for each in refused]}
 
-    def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int) -> None:  # noqa: N803
-        assert QueueUrl == "stretches"
+    def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:  # noqa: N803
+        assert QueueUrl == "positions"
         assert 0 <= DelaySeconds <= 900
         with self._lock:
             self._maybe_refuse("SendMessage", MessageBody, 0.2)
-            self.stretches.append(MessageBody)
+            self.positions.append(MessageBody)
 
     def _maybe_refuse(self, operation: str, body: str, probability: float) -> random.Random:
         """Return the chances of this call, whichever thread makes it when."""
@@ -106,52 +111,48 @@ def a_list(chance: random.Random) -> tuple[bytes, dict[int, str], set[int]]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_line_is_queued_as_itself_however_often_the_fan_out_is_interrupted(
-    table: str, monkeypatch: pytest.MonkeyPatch, seed: int
+    sale: Sale, s3: "S3Client", monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     # Apart, so that each is the same every time.
     chance, of_s3, of_the_end = (random.Random(f"{seed} {what}") for what in ("list", "s3", "end"))  # noqa: S311
-    queues = Queues(seed)
-    sale = Sale(table)
-    get_object = aws.s3().get_object
-    monkeypatch.setenv("BROADCAST_QUEUE_URL", "pushes")
-    monkeypatch.setenv("FAN_OUT_QUEUE_URL", "stretches")
-    monkeypatch.setattr(fan_out, "_PAUSE", 0)
-    for operation in ("send_message", "send_message_batch"):
-        monkeypatch.setattr(aws.sqs(), operation, getattr(queues, operation))
-    monkeypatch.setattr(
-        aws.s3(),
-        "get_object",
-        lambda **call: (
-            (found := get_object(**call)) | {"Body": Breaking(found["Body"], of_s3, queues.errors)}
-            if "Range" in call
-            else get_object(**call)
-        ),
+    unreliable = UnreliableSqs(seed)
+    monkeypatch.setattr(fan_out, "_BACKOFF_SECONDS", 0)
+
+    def get_object(**call: Any) -> Any:
+        found = s3.get_object(**call)
+        if "Range" not in call:
+            return found
+        return found | {"Body": Breaking(found["Body"], of_s3, unreliable.errors)}
+
+    sale.broadcasts = sale.store(s3=patched(s3, get_object=get_object))
+    sale.pushes, sale.positions = (
+        Queue(cast("SQSClient", unreliable), name) for name in ("pushes", "positions")
     )
     content, users, bad = a_list(chance)
-    assert sale.accept(content)
-    queues.stretches.append('{"broadcast": "sale"}')
+    assert sale.accept_list(content)
+    unreliable.positions.append('{"broadcast": "sale"}')
     ends: Counter[str] = Counter()
 
     def time_left() -> int:
-        """Called after each stretch."""
+        """Called after each chunk."""
         end = of_the_end.choice(["goes on"] * 3 + ["time is up"] * 2 + ["killed"])
         ends[end] += 1
         if end == "killed":
             raise Killed
         return 0 if end == "time is up" else 900_000
 
-    while queues.stretches:
-        message = queues.stretches.popleft()
+    while unreliable.positions:
+        message = unreliable.positions.popleft()
         try:
-            fan_out.run(message, sale.kept, sale.ledger, sale.switch, time_left)
+            sale.run(message, time_left)
         except (Killed, QueueError, LedgerError) as error:
             ends[type(error).__name__] += 1
-            queues.stretches.append(message)  # it comes back
+            unreliable.positions.append(message)  # it comes back
         assert ends.total() < 1_000, "it gets nowhere"
 
     assert ends.keys() >= {"goes on", "time is up", "killed"}
-    assert queues.errors.keys() == {"SendMessageBatch", "Failed", "SendMessage", "GetObject"}
-    queued = Counter(queues.pushes)
+    assert unreliable.errors.keys() == {"SendMessageBatch", "Failed", "SendMessage", "GetObject"}
+    queued = Counter(unreliable.pushes)
     sent = {push["id"]: push["target"]["user"] for push in map(json.loads, queued)}
     assert len(sent) == len(queued), "a push that comes again is the same, and so sent once"
     assert sent == {f"sale:{line}": user for line, user in users.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kii_push.common import aws
+from kii_push.common import table as ledger_table
 from kii_push.errors import (
     Expired,
     IDConflict,
@@ -20,8 +20,9 @@ from kii_push.errors import (
     Outcome,
     PushError,
 )
-from kii_push.push.ledger import Claim, Ledger, PushRecord, Receipt, broadcast_shard, from_environment
-from tests.delivery.conftest import push
+from kii_push.push.ledger import Claim, Ledger, PushRecord, Receipt
+from tests.delivery.push_requests import push
+from tests.doubles.aws_clients import patched, unreachable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,39 +35,34 @@ def claimed(ledger: Ledger, **more: object) -> Claim:
 
 
 def test_a_push_that_was_sent_is_answered_from_the_ledger(ledger: Ledger) -> None:
-    assert ledger.settle(claimed(ledger), Receipt("m-1"))
+    assert ledger.record(claimed(ledger), Receipt("m-1"))
     again = ledger.claim(push())
     assert again == Receipt("m-1", replayed=True)
     assert again.outcome == Outcome.DUPLICATE
 
 
 def test_a_sent_push_without_a_readable_message_id_is_still_sent(ledger: Ledger) -> None:
-    ledger.settle(claimed(ledger), Receipt(None))
+    ledger.record(claimed(ledger), Receipt(None))
     assert ledger.claim(push()) == Receipt(None, replayed=True)
 
 
 def test_a_claim_whose_first_answer_got_lost_is_held(
-    ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, dynamodb: "DynamoDBClient", table: str
 ) -> None:
-    update = dynamodb.update_item
-
     def repeated(**call: Any) -> object:
         """Do as boto3 does when it waits in vain for the answer to a call that arrived."""
         with contextlib.suppress(dynamodb.exceptions.ConditionalCheckFailedException):
-            update(**call)
-        return update(**call)
+            dynamodb.update_item(**call)
+        return dynamodb.update_item(**call)
 
-    monkeypatch.setattr(dynamodb, "update_item", repeated)
-    claim = claimed(ledger, onUnknown="resend")
-    monkeypatch.undo()
+    repeating = Ledger(patched(dynamodb, update_item=repeated), table, in_flight_seconds=960, days=30)
+    claim = claimed(repeating, onUnknown="resend")
     assert not claim.doubt
-    assert ledger.settle(claim, NoAnswer("timeout"))
+    assert ledger.record(claim, NoAnswer("timeout"))
 
-    monkeypatch.setattr(dynamodb, "update_item", repeated)
-    claim = claimed(ledger, onUnknown="resend")
-    monkeypatch.undo()
+    claim = claimed(repeating, onUnknown="resend")
     assert claim.doubt, "what was there before the first answer got lost may have been unknown"
-    assert ledger.settle(claim, Receipt("m-1"))
+    assert ledger.record(claim, Receipt("m-1"))
 
 
 def test_fifty_threads_with_one_id_get_one_claim(ledger: Ledger) -> None:
@@ -86,21 +82,21 @@ def test_fifty_threads_with_one_id_get_one_claim(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("error", [KiiUnreachable("no"), KiiError(404, "TOPIC_NOT_FOUND")])
 def test_what_kii_never_accepted_may_be_tried_again(ledger: Ledger, error: PushError) -> None:
-    ledger.settle(claimed(ledger), error)
+    ledger.record(claimed(ledger), error)
     claimed(ledger)
-    entry = ledger.find("p-1")
-    assert entry
-    assert (entry.outcome, entry.attempts, entry.reason) == (None, 2, None)
+    record = ledger.find("p-1")
+    assert record
+    assert (record.outcome, record.attempts, record.reason) == ("in_flight", 2, None)
 
 
 def test_an_unknown_push_is_held(ledger: Ledger) -> None:
-    ledger.settle(claimed(ledger), NoAnswer("timeout"))
+    ledger.record(claimed(ledger), NoAnswer("timeout"))
     with pytest.raises(NoAnswer, match="may have reached Kii"):
         ledger.claim(push())
 
 
 def test_an_unknown_push_is_sent_again_when_asked_for(ledger: Ledger) -> None:
-    ledger.settle(claimed(ledger), NoAnswer("timeout"))
+    ledger.record(claimed(ledger), NoAnswer("timeout"))
     claimed(ledger, onUnknown="resend")
 
 
@@ -108,43 +104,39 @@ def test_an_unknown_push_is_sent_again_when_asked_for(ledger: Ledger) -> None:
     "later", [KiiUnreachable("no"), KiiError(404, "USER_NOT_FOUND"), Expired("late"), NoAnswer("timeout")]
 )
 def test_what_may_have_reached_kii_stays_unknown_until_it_is_sent(ledger: Ledger, later: PushError) -> None:
-    ledger.settle(claimed(ledger), NoAnswer("timeout"))
-    ledger.settle(claimed(ledger, onUnknown="resend"), later)
+    ledger.record(claimed(ledger), NoAnswer("timeout"))
+    ledger.record(claimed(ledger, onUnknown="resend"), later)
     found = ledger.find("p-1")
     assert found
-    assert found.outcome == Outcome.UNKNOWN
+    assert found.outcome == "unknown"
     assert found.reason
     assert found.reason.startswith(later.reason)
     assert ("an earlier try may have reached Kii" in found.reason) == (later.outcome != Outcome.UNKNOWN)
     with pytest.raises(NoAnswer):
         ledger.claim(push())
-    ledger.settle(claimed(ledger, onUnknown="resend"), Receipt("m-1"))
+    ledger.record(claimed(ledger, onUnknown="resend"), Receipt("m-1"))
     assert ledger.claim(push()) == Receipt("m-1", replayed=True)
 
 
 def test_the_claim_of_a_dead_sender_counts_as_unknown(table: str, dynamodb: "DynamoDBClient") -> None:
-    ledger = Ledger(dynamodb, table, in_flight=0, days=30)
+    ledger = Ledger(dynamodb, table, in_flight_seconds=0, days=30)
     dead = claimed(ledger)
-    assert ledger.find("p-1") == entry_of(ledger, Outcome.UNKNOWN)
-    with pytest.raises(NoAnswer):
-        ledger.claim(push())
-    assert not ledger.settle(dead, Receipt("late")), "a sender that comes back late changes nothing"
     found = ledger.find("p-1")
     assert found
-    assert found.outcome == Outcome.UNKNOWN
+    assert found == PushRecord("p-1", "unknown", 1, found.updated_at)
+    with pytest.raises(NoAnswer):
+        ledger.claim(push())
+    assert not ledger.record(dead, Receipt("late")), "a sender that comes back late changes nothing"
+    found = ledger.find("p-1")
+    assert found
+    assert found.outcome == "unknown"
     claimed(ledger, onUnknown="resend")
 
 
 def test_resending_takes_over_the_claim_of_a_dead_sender(table: str, dynamodb: "DynamoDBClient") -> None:
-    ledger = Ledger(dynamodb, table, in_flight=0, days=30)
+    ledger = Ledger(dynamodb, table, in_flight_seconds=0, days=30)
     claimed(ledger)
     assert claimed(ledger, onUnknown="resend").doubt
-
-
-def entry_of(ledger: Ledger, outcome: Outcome) -> PushRecord:
-    found = ledger.find("p-1")
-    assert found
-    return PushRecord(found.id, outcome, found.attempts, found.updated_at)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +155,7 @@ def test_in_flight_says_when_to_come_back(
     left: int,
     wait: int,
 ) -> None:
-    ledger = Ledger(dynamodb, table, in_flight=age + left, days=30)
+    ledger = Ledger(dynamodb, table, in_flight_seconds=age + left, days=30)
     claimed(ledger)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + age)
@@ -176,18 +168,18 @@ def test_in_flight_says_when_to_come_back(
     "more", [{"text": "other"}, {"target": {"user": "u-3"}}, {"target": {"topic": "news"}}]
 )
 def test_an_id_serves_one_push(ledger: Ledger, more: dict[str, object]) -> None:
-    ledger.settle(claimed(ledger), Receipt("m-1"))
+    ledger.record(claimed(ledger), Receipt("m-1"))
     with pytest.raises(IDConflict, match="p-1"):
         ledger.claim(push(**more))  # type: ignore[arg-type]
 
 
 def test_the_id_of_a_rejected_push_may_serve_the_corrected_one(ledger: Ledger) -> None:
-    ledger.settle(claimed(ledger), KiiError(400, "INVALID_INPUT_DATA"))
+    ledger.record(claimed(ledger), KiiError(400, "INVALID_INPUT_DATA"))
     claimed(ledger, text="corrected")
 
 
 def test_how_a_push_is_to_be_handled_is_not_what_it_says(ledger: Ledger) -> None:
-    ledger.settle(claimed(ledger), Receipt("m-1"))
+    ledger.record(claimed(ledger), Receipt("m-1"))
     replay = ledger.claim(push(onUnknown="resend", notAfter="2030-01-01T00:00:00Z"))
     assert isinstance(replay, Receipt)
 
@@ -195,7 +187,7 @@ def test_how_a_push_is_to_be_handled_is_not_what_it_says(ledger: Ledger) -> None
 def test_the_table_holds_neither_text_nor_target(
     ledger: Ledger, dynamodb: "DynamoDBClient", table: str
 ) -> None:
-    ledger.settle(
+    ledger.record(
         claimed(ledger, text="secret words", target={"user": "EMAIL:bob@example.com"}), Receipt("m-1")
     )
     stored = str(dynamodb.scan(TableName=table)["Items"])
@@ -216,16 +208,16 @@ def test_find_tells_a_push_in_flight_from_a_settled_and_an_unheard_one(ledger: L
     claim = claimed(ledger)
     found = ledger.find("p-1")
     assert found
-    assert found.outcome is None
-    ledger.settle(claim, KiiError(404, "USER_NOT_FOUND"))
+    assert found.outcome == "in_flight"
+    ledger.record(claim, KiiError(404, "USER_NOT_FOUND"))
     found = ledger.find("p-1")
     assert found
-    assert (found.outcome, found.error_code) == (Outcome.REJECTED, "USER_NOT_FOUND")
+    assert (found.outcome, found.error_code) == ("rejected", "USER_NOT_FOUND")
 
 
 def test_a_push_of_a_broadcast_can_be_counted(ledger: Ledger, dynamodb: "DynamoDBClient", table: str) -> None:
-    ledger.settle(claimed(ledger, push_id="b-1:1", broadcast="b-1"), Receipt("m-1"))
-    shard = broadcast_shard("b-1", "b-1:1")
+    ledger.record(claimed(ledger, push_id="b-1:1", broadcast="b-1"), Receipt("m-1"))
+    shard = ledger_table.broadcast_shard("b-1", "b-1:1")
     counted = dynamodb.query(
         TableName=table,
         IndexName="broadcast",
@@ -238,23 +230,9 @@ def test_a_push_of_a_broadcast_can_be_counted(ledger: Ledger, dynamodb: "DynamoD
 
 def test_no_table_is_a_ledger_error(dynamodb: "DynamoDBClient") -> None:
     with pytest.raises(LedgerError, match="ResourceNotFoundException"):
-        Ledger(dynamodb, "missing", in_flight=960, days=30).claim(push())
+        Ledger(dynamodb, "missing", in_flight_seconds=960, days=30).claim(push())
 
 
-def test_no_connection_is_a_ledger_error(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    aws.dynamodb.cache_clear()
+def test_no_connection_is_a_ledger_error(table: str) -> None:
     with pytest.raises(LedgerError, match="EndpointConnectionError"):
-        Ledger(aws.dynamodb(), table, in_flight=960, days=30).find("p-1")
-
-
-def test_the_environment_names_table_and_times(
-    monkeypatch: pytest.MonkeyPatch, table: str, dynamodb: "DynamoDBClient"
-) -> None:
-    monkeypatch.setenv("LEDGER_TABLE", table)
-    monkeypatch.setenv("IN_FLIGHT_SECONDS", "100")
-    monkeypatch.setenv("LEDGER_DAYS", "20")
-    ledger = from_environment()
-    claimed(ledger)
-    (item,) = dynamodb.scan(TableName=table)["Items"]
-    assert int(item["heldUntil"]["N"]) == pytest.approx(time.time() + 100, abs=5)
+        Ledger(unreachable("dynamodb"), table, in_flight_seconds=960, days=30).find("p-1")

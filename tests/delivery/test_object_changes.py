@@ -9,38 +9,41 @@ import pytest
 
 from kii_push.errors import IDConflict, NoAnswer
 from kii_push.kii.objects import ObjectWrite
-from kii_push.push import request
+from kii_push.push import request as push_request
 from kii_push.push.ledger import Receipt
+from tests.doubles.scripted_kii import fail
 
 if TYPE_CHECKING:
     from kii_push.push.delivery import Delivery
     from kii_push.push.ledger import Ledger
-    from tests.delivery.conftest import Kii
+    from tests.doubles.scripted_kii import ScriptedKii
 
 PATH = "/api/apps/app/things/t-1/buckets/readings/objects"
 READING = {"celsius": 21.5}
 
 
-def change(**more: Any) -> request.PushRequest:
+def change(**more: Any) -> push_request.PushRequest:
     """Return the push request for the change of an object."""
     value = {"id": "k", "target": {"bucket": "readings", "thing": "t-1"}, **more}
-    return request.from_json(value, default_id="unused")
+    return push_request.from_json(value, default_id="unused")
 
 
-def answering(
-    asked: list[tuple[str, str, Any]], status: int, body: dict[str, Any] | None
+def noting(
+    calls: list[tuple[str, str, Any]], status: int, body: dict[str, Any] | None
 ) -> Callable[[httpx.Request], httpx.Response]:
-    """Return what notes a request and answers so."""
+    """Return an answer that notes its request."""
 
-    def answer(call: httpx.Request) -> httpx.Response:
-        asked.append((call.method, call.url.path, json.loads(call.content) if call.content else None))
+    def note(request: httpx.Request) -> httpx.Response:
+        calls.append(
+            (request.method, request.url.path, json.loads(request.content) if request.content else None)
+        )
         return httpx.Response(status, json=body) if body is not None else httpx.Response(status)
 
-    return answer
+    return note
 
 
 @pytest.mark.parametrize(
-    ("asked", "call", "status", "body", "written"),
+    ("fields", "call", "status", "body", "written"),
     [
         (
             {"object": READING},
@@ -74,38 +77,35 @@ def answering(
     ids=["create", "replace", "update", "delete"],
 )
 def test_a_change_is_made_once_and_its_receipt_kept(
-    pushes: "Delivery",
-    kii: "Kii",
+    delivery: "Delivery",
+    kii: "ScriptedKii",
     ledger: "Ledger",
-    asked: dict[str, Any],
+    fields: dict[str, Any],
     call: tuple[str, str, Any],
     status: int,
     body: dict[str, Any] | None,
     written: ObjectWrite,
 ) -> None:
     calls: list[tuple[str, str, Any]] = []
-    kii.answers = [answering(calls, status, body)] * 2
+    kii.answers = [noting(calls, status, body)] * 2
 
-    first, again = pushes.deliver(change(**asked)), pushes.deliver(change(**asked))
+    first, again = delivery.deliver(change(**fields)), delivery.deliver(change(**fields))
 
     assert calls == [call]
     assert first == Receipt(written=written)
     assert again == Receipt(replayed=True, written=ObjectWrite(created=False, object_id="o-1"))
-    entry = ledger.find("k")
-    assert entry is not None
-    assert (entry.outcome, entry.object_id, entry.push_message_id) == ("sent", "o-1", None)
+    record = ledger.find("k")
+    assert record is not None
+    assert (record.outcome, record.object_id, record.push_message_id) == ("sent", "o-1", None)
 
 
-def test_a_change_that_may_have_been_made_is_not_made_again(pushes: "Delivery", kii: "Kii") -> None:
-    def cut(call: httpx.Request) -> httpx.Response:
-        raise httpx.ReadError("", request=call)
-
+def test_a_change_that_may_have_been_made_is_not_made_again(delivery: "Delivery", kii: "ScriptedKii") -> None:
     calls: list[tuple[str, str, Any]] = []
-    kii.answers = [cut, answering(calls, 201, {"objectID": "o-1"})]
+    kii.answers = [fail(httpx.ReadError), noting(calls, 201, {"objectID": "o-1"})]
 
     for _ in range(2):
         with pytest.raises(NoAnswer):
-            pushes.deliver(change(object=READING))
+            delivery.deliver(change(object=READING))
 
     assert calls == []
 
@@ -118,9 +118,11 @@ def test_a_change_that_may_have_been_made_is_not_made_again(pushes: "Delivery", 
         {"object": READING, "target": {"bucket": "readings"}},
     ],
 )
-def test_an_id_serves_one_change_only(pushes: "Delivery", kii: "Kii", other: dict[str, Any]) -> None:
-    kii.answers = [answering([], 201, {"objectID": "o-1"})]
-    pushes.deliver(change(object=READING))
+def test_an_id_serves_one_change_only(
+    delivery: "Delivery", kii: "ScriptedKii", other: dict[str, Any]
+) -> None:
+    kii.answers = [noting([], 201, {"objectID": "o-1"})]
+    delivery.deliver(change(object=READING))
 
     with pytest.raises(IDConflict):
-        pushes.deliver(change(**other))
+        delivery.deliver(change(**other))

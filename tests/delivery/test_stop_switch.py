@@ -14,17 +14,17 @@ from kii_push.push.stop_switch import StopSwitch
 
 
 class Table:
-    """DynamoDB, as far as the switch asks it; slow, and out of use while `fails`."""
+    """DynamoDB, as far as the switch reads it: slowly, and not at all while `fails`."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.reads: list[str] = []
         self.stopped: set[str] = set()
         self.fails = False
 
     def get_item(self, TableName: str, Key: dict[str, dict[str, str]]) -> Any:  # noqa: N803 (boto3's)
         assert TableName == "ledger"
         name = Key["pk"]["S"].removeprefix("broadcast#")
-        self.asked.append(name)
+        self.reads.append(name)
         time.sleep(0.2)
         if self.fails:
             raise ReadTimeoutError(endpoint_url="https://dynamodb")
@@ -60,13 +60,13 @@ def checked_by_ten(switch: StopSwitch, names: list[str]) -> list[str]:
 def test_ten_threads_ask_once_and_are_all_told(switch: StopSwitch, table: Table) -> None:
     table.stopped = {"sale"}
     assert checked_by_ten(switch, ["sale"] * 10) == ["Expired"] * 10
-    assert table.asked == ["sale"]
+    assert table.reads == ["sale"]
 
 
 def test_ten_threads_share_the_failure(switch: StopSwitch, table: Table) -> None:
     table.fails = True
     assert checked_by_ten(switch, ["sale"] * 10) == ["LedgerError"] * 10
-    assert len(table.asked) < 4, "one for all, but for those that came too late to wait"
+    assert len(table.reads) < 4, "one for all, but for those that came too late to wait"
     table.fails = False
     switch.check("sale")
 
@@ -76,7 +76,7 @@ def test_one_broadcast_does_not_wait_for_another(switch: StopSwitch, table: Tabl
     began = time.monotonic()
     assert checked_by_ten(switch, names) == ["goes on"] * 10
     assert time.monotonic() - began < 1.5, "ten times 0.2 s in a row would be 2 s"
-    assert sorted(table.asked) == names
+    assert sorted(table.reads) == names
 
 
 def test_an_answer_is_good_for_two_seconds(
@@ -97,7 +97,7 @@ def test_an_answer_is_good_for_two_seconds(
 def test_it_remembers_the_last_broadcasts_only(
     switch: StopSwitch, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stop_switch, "_MOST", 2)
+    monkeypatch.setattr(stop_switch, "_MAX_CACHED_BROADCASTS", 2)
     for name in ("a", "b", "b", "c", "b", "a"):
         switch.check(name)
-    assert table.asked == ["a", "b", "c", "a"]
+    assert table.reads == ["a", "b", "c", "a"]

@@ -1,27 +1,26 @@
-"""The gate in front of Kii: one breaker and one rate for all environments."""
+"""The throttle in front of Kii: one breaker and one rate for all environments."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 from aws_lambda_powertools.utilities.circuit_breaker import base
-from botocore.exceptions import ClientError
 
-from kii_push.common import aws
 from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests, kii_error
 from kii_push.push import throttle
-from kii_push.push.throttle import Throttle, from_environment
+from kii_push.push.throttle import Throttle
+from tests.doubles.aws_clients import patched, refused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def refused() -> str:
+def answer_429() -> str:
     raise kii_error(429, None)
 
 
-def sent() -> str:
+def accept() -> str:
     return "m-1"
 
 
@@ -32,33 +31,39 @@ def _fresh_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(base, counters, {})
 
 
+@pytest.fixture
+def short_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the breaker try again after a second."""
+    monkeypatch.setattr(throttle, "RECOVERY_SECONDS", 1)
+
+
 @pytest.mark.usefixtures("short_recovery")
 def test_one_429_stops_every_environment_until_a_probe_succeeds(
     dynamodb: "DynamoDBClient", table: str
 ) -> None:
     here, elsewhere = Throttle(dynamodb, table, 0), Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
-        here.send(refused)
+        here.send(answer_429)
     for each in (here, elsewhere):
         with pytest.raises(BreakerOpen) as caught:
-            each.send(sent)
-        assert 1 <= (caught.value.retry_after or 0) <= throttle.PROBE
+            each.send(accept)
+        assert 1 <= (caught.value.retry_after or 0) <= throttle.PROBE_SECONDS
     time.sleep(2)
-    assert elsewhere.send(sent) == "m-1"
+    assert elsewhere.send(accept) == "m-1"
     time.sleep(1.1)  # as old as the state that `here` may still go by
-    assert here.send(sent) == "m-1"
+    assert here.send(accept) == "m-1"
 
 
 @pytest.mark.usefixtures("short_recovery")
 def test_a_probe_that_is_refused_opens_the_breaker_again(dynamodb: "DynamoDBClient", table: str) -> None:
     one = Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
-        one.send(refused)
+        one.send(answer_429)
     time.sleep(2)
     with pytest.raises(TooManyRequests):
-        one.send(refused)
+        one.send(answer_429)
     with pytest.raises(BreakerOpen):
-        one.send(sent)
+        one.send(accept)
 
 
 @pytest.mark.usefixtures("short_recovery")
@@ -68,7 +73,7 @@ def test_a_probe_that_kii_answers_otherwise_closes_the_breaker(
 ) -> None:
     one, other = Throttle(dynamodb, table, 0), Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
-        one.send(refused)
+        one.send(answer_429)
     time.sleep(2)
 
     def answered() -> str:
@@ -76,14 +81,14 @@ def test_a_probe_that_kii_answers_otherwise_closes_the_breaker(
 
     with pytest.raises(KiiError):
         one.send(answered)
-    assert other.send(sent) == "m-1"
+    assert other.send(accept) == "m-1"
 
 
 @pytest.mark.usefixtures("short_recovery")
 def test_the_probe_of_a_sender_that_died_is_taken_over(dynamodb: "DynamoDBClient", table: str) -> None:
     dying, other = Throttle(dynamodb, table, 0), Throttle(dynamodb, table, 0)
     with pytest.raises(TooManyRequests):
-        dying.send(refused)
+        dying.send(answer_429)
     time.sleep(2)
 
     def dies() -> str:
@@ -93,27 +98,21 @@ def test_the_probe_of_a_sender_that_died_is_taken_over(dynamodb: "DynamoDBClient
         dying.send(dies)
     with ThreadPoolExecutor(1) as another_sender:
         with pytest.raises(BreakerOpen) as caught:
-            another_sender.submit(other.send, sent).result()
-        assert caught.value.retry_after == throttle.PROBE
+            another_sender.submit(other.send, accept).result()
+        assert caught.value.retry_after == throttle.PROBE_SECONDS
         time.sleep(2)
-        assert another_sender.submit(other.send, sent).result() == "m-1"
+        assert another_sender.submit(other.send, accept).result() == "m-1"
 
 
 @pytest.mark.usefixtures("short_recovery")
-def test_a_prober_that_cannot_be_elected_does_not_send(
-    dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = Throttle(dynamodb, table, 0)
+def test_a_prober_that_cannot_be_elected_does_not_send(dynamodb: "DynamoDBClient", table: str) -> None:
     with pytest.raises(TooManyRequests):
-        one.send(refused)
+        Throttle(dynamodb, table, 0).send(answer_429)
     time.sleep(2)
-
-    def throttled(**_: Any) -> NoReturn:
-        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
-
-    monkeypatch.setattr(dynamodb, "put_item", throttled)
+    one = Throttle(patched(dynamodb, put_item=refused("ThrottlingException")), table, 0)
     with pytest.raises(BreakerOpen):
-        one.send(sent)
+        one.send(accept)
+    assert Throttle(dynamodb, table, 0).send(accept) == "m-1", "it may be probed"
 
 
 def test_other_errors_leave_the_breaker_closed(dynamodb: "DynamoDBClient", table: str) -> None:
@@ -125,13 +124,15 @@ def test_other_errors_leave_the_breaker_closed(dynamodb: "DynamoDBClient", table
     for _ in range(10):
         with pytest.raises(KiiError):
             one.send(fail)
-    assert one.send(sent) == "m-1"
+    assert one.send(accept) == "m-1"
 
 
 def test_the_rate_is_shared(dynamodb: "DynamoDBClient", table: str) -> None:
-    gates = [Throttle(dynamodb, table, 5), Throttle(dynamodb, table, 5)]
+    throttles = [Throttle(dynamodb, table, 5), Throttle(dynamodb, table, 5)]
     with ThreadPoolExecutor(12) as threads:
-        went = list(threads.map(lambda number: (gates[number % 2].send(sent), int(time.time())), range(12)))
+        went = list(
+            threads.map(lambda number: (throttles[number % 2].send(accept), int(time.time())), range(12))
+        )
     assert len(went) == 12
     counts = [int(item["used"]["N"]) for item in dynamodb.scan(TableName=table)["Items"] if "used" in item]
     assert sum(counts) == 12
@@ -141,25 +142,25 @@ def test_the_rate_is_shared(dynamodb: "DynamoDBClient", table: str) -> None:
 def test_broadcasts_leave_room_for_single_pushes(
     dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(throttle, "MAX_WAIT_SECONDS", 0)
     monkeypatch.setattr(time, "time", lambda: 1_800_000_000.5)  # all in one second
     one = Throttle(dynamodb, table, 5)
     for _ in range(4):
-        one.send(sent, broadcast=True)
+        one.send(accept, broadcast=True)
     with pytest.raises(RateExceeded):
-        one.send(sent, broadcast=True)
-    assert one.send(sent) == "m-1"
+        one.send(accept, broadcast=True)
+    assert one.send(accept) == "m-1"
     with pytest.raises(RateExceeded):
-        one.send(sent)
+        one.send(accept)
 
 
 def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
     dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(throttle, "MAX_WAIT_SECONDS", 0)
     one = Throttle(dynamodb, table, 1)
     with ThreadPoolExecutor(4) as threads:
-        tries = [threads.submit(one.send, sent) for _ in range(4)]
+        tries = [threads.submit(one.send, accept) for _ in range(4)]
     errors = [error for each in tries if (error := each.exception())]
     assert errors
     assert all(isinstance(error, RateExceeded) and error.retry_after == 1 for error in errors)
@@ -167,12 +168,4 @@ def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
 
 def test_a_rate_that_cannot_be_read_lets_nothing_through(dynamodb: "DynamoDBClient") -> None:
     with pytest.raises(LedgerError):
-        Throttle(dynamodb, "missing", 5).send(sent)
-
-
-def test_the_environment_names_table_and_rate(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEDGER_TABLE", table)
-    monkeypatch.setenv("PUSHES_PER_SECOND", "7")
-    assert from_environment().send(sent) == "m-1"
-    used = [item["used"]["N"] for item in aws.dynamodb().scan(TableName=table)["Items"] if "used" in item]
-    assert used == ["1"]
+        Throttle(dynamodb, "missing", 5).send(accept)

@@ -41,7 +41,7 @@ def test_the_example_of_the_contract_is_read_in_full() -> None:
             "gcm": {"enabled": True},
             "apns": {"enabled": True, "alert": {"body": "Shipped"}},
         },
-        # ObjectWrite down: another one would make pushes that wait on a queue conflict with themselves.
+        # Written down: another one would make pushes that wait on a queue conflict with themselves.
         fingerprint="042af352d8e4d0e60482848629f47846b16cd970d66c40796e0dc62043419f39",
         not_after=datetime(2026, 12, 1, 9, tzinfo=UTC),
         on_unknown="resend",
