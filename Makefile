@@ -11,7 +11,6 @@ PYTEST := $(PY) -m pytest --quiet
 # Two at a time; each of the two has its own servers.
 PAIR := -n 2
 
-# Where `make deploy` deploys to (a section of samconfig.toml), for which processor, and with which parameters.
 ENV ?= dev
 ARCH ?= arm64
 PARAMS ?=
@@ -22,34 +21,53 @@ export KII_UV := $(CURDIR)/$(UV)
 export KII_PYTHON := $(CURDIR)/$(PY)
 export KII_ARCH := $(ARCH)
 
+# The lines that `make help` shows: `##@` begins a group, `##` describes a command, `#-` a variable of it.
 .PHONY: help
-help: ## What you can do here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help:
+	@awk -F ':.*## ' '/^##@ /{printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} \
+		/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2} \
+		/^#- /{printf "%20s%s\n", "", substr($$0, 4)}' $(MAKEFILE_LIST)
 
+##@ See it work
 .PHONY: demo
-demo: $(READY) mosquitto ## See it work: one push through each door to a device, all on this machine
+demo: $(READY) mosquitto ## Send one push through each door to a device, all on this machine
 	@$(PY) -m local demo
 
 .PHONY: up
-up: $(READY) mosquitto ## Leave the local stack running (PORT=, MQTT_PORT=, AWS_PORT=); again: deploy what changed
+up: $(READY) mosquitto ## Start the local stack and leave it running; when it runs, deploy what changed
+#- PORT=8080 MQTT_PORT=1883 AWS_PORT=4566   where the console, the MQTT broker and the AWS endpoint listen
 	@$(PY) -m local up $(if $(PORT),--port $(PORT)) $(if $(MQTT_PORT),--mqtt-port $(MQTT_PORT)) \
 		$(if $(AWS_PORT),--aws-port $(AWS_PORT))
 
 .PHONY: down
-down: $(READY) ## End what `make up` started
+down: $(READY) ## Stop what `make up` started
 	@$(PY) -m local down
 
 .PHONY: invoke
-invoke: $(READY) mosquitto ## Run a built function with its event from events/: make invoke F=queue_push
+invoke: $(READY) mosquitto ## Run a built function with its event from events/
+#- F=queue_push   the function's folder
 	@test -n "$(F)" || { echo "Which function? For example: make invoke F=queue_push" >&2; exit 2; }
 	@$(PY) -m local invoke $(F)
 
-.PHONY: faults
-faults: $(READY) mosquitto ## Send 10,000 pushes while Kii and the senders fail, and reckon up: make faults N=1000
-	@$(PY) -m local faults $(if $(N),--pushes $(N))
+##@ Work on it: CONTRIBUTING.md
+.PHONY: setup
+setup: $(READY) ## Install what the other commands need (each of them does so itself)
+
+.PHONY: check
+check: lint ## Check style, types, the template and the fast tests: offline, under a minute
+	$(PYTEST) $(PAIR) -m "not slow" tests/unit tests/template
 
 .PHONY: test
-test: lint test-tools ## Everything that CI runs
+test: $(if $(T)$(K),test-part,test-all) ## Run everything that CI runs, or a part of it
+#- T=tests/unit/test_topics.py   only this file or folder
+#- K=acl                         only tests with this in their name
+#- HUNT=1000                     with tests/contract: so many random messages of each kind, new ones each time
+
+# The unit and template tests need no program that is not in the environments.
+test-part: $(READY) $(if $(T),$(if $(filter-out tests/unit% tests/template%,$(T)),test-tools),test-tools)
+	$(PYTEST) --timeout=300 $(if $(K),-k "$(K)") $(T)
+
+test-all: lint test-tools
 	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
 	$(PYTEST) tests/template
 	$(PYTEST) tests/contract
@@ -59,12 +77,10 @@ test: lint test-tools ## Everything that CI runs
 	$(PYTEST) --timeout=300 tests/functions/test_imports.py tests/faults
 
 .PHONY: lint
-lint: $(READY) ## Check style, types and the template
+lint: $(READY) ## Check style, types and the template only
 	$(PY) -m ruff check --quiet
 	$(PY) -m ruff format --check --quiet
-	$(PY) -m mypy layers/kii/python openapi sandbox local tests benchmarks
-	@# One by one: every function's module is called app.
-	for app in functions/*/app.py; do $(PY) -m mypy $$app || exit 1; done
+	$(PY) -m mypy layers/kii/python openapi sandbox local tests benchmarks functions/*/app.py
 	$(SAM) validate --lint
 
 .PHONY: format
@@ -76,26 +92,39 @@ format: $(READY) ## Put the code into the agreed style
 docs: $(READY) ## Write the OpenAPI document and the gateway's definition from openapi/
 	PYTHONPATH=layers/kii/python $(PY) -m openapi
 
-.PHONY: build
-build: $(READY) ## Build the layer and the functions for AWS (ARCH=arm64 or x86_64)
-	$(SAM) build --parameter-overrides Architecture=$(ARCH)
-
-.PHONY: deploy
-deploy: build ## Deploy to AWS, after asking: make deploy ENV=dev PARAMS="MaximumConcurrency=10"
-	$(SAM) deploy --config-env $(ENV) --parameter-overrides Architecture=$(ARCH) $(PARAMS)
-
-.PHONY: bench
-bench: $(READY) mosquitto ## Measure what the README quotes: the sandbox's throughput, the functions' cold starts
-	$(PY) -m benchmarks.sandbox_throughput
-	$(PY) -m benchmarks.cold_start
+.PHONY: lock
+lock: $(UV) ## Update the pinned, hashed requirements to the newest releases
+	@for name in layers/kii/requirements requirements/uv requirements/dev requirements/aws requirements/runtime; do \
+		$(UV) pip compile --quiet --universal --upgrade --python-version 3.13 --generate-hashes --no-header $$name.in -o $$name.txt; \
+	done
 
 .PHONY: clean
-clean: ## Remove what was built and kept; tools and environments stay
+clean: ## Remove what was built and recorded; tools and environments stay
 	@if [ -x $(PY) ]; then $(PY) -m local down; fi
 	rm -rf .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
-.PHONY: setup
-setup: $(READY) ## Install what the other commands need (they do it themselves)
+##@ Measure it
+.PHONY: faults
+faults: $(READY) mosquitto ## Send pushes while Kii and the senders fail, and count what became of them
+#- N=10000   how many; a tenth more go with "onUnknown": "resend"
+	@$(PY) -m local faults $(if $(N),--pushes $(N))
+
+.PHONY: bench
+bench: $(READY) mosquitto ## Measure the sandbox's throughput and the functions' cold starts
+	$(PY) -m benchmarks.sandbox_throughput
+	$(PY) -m benchmarks.cold_start
+
+##@ On AWS
+.PHONY: build
+build: $(READY) ## Build the layer and the functions
+#- ARCH=arm64   for which processor: arm64 or x86_64
+	$(SAM) build --parameter-overrides Architecture=$(ARCH)
+
+.PHONY: deploy
+deploy: build ## Deploy, after asking
+#- ENV=dev                          to which section of samconfig.toml: dev or prod
+#- PARAMS="MaximumConcurrency=10"   the template's parameters
+	$(SAM) deploy --config-env $(ENV) --parameter-overrides Architecture=$(ARCH) $(PARAMS)
 
 .PHONY: mosquitto
 mosquitto:
@@ -116,23 +145,17 @@ $(UV): requirements/uv.txt
 	@touch $@
 
 # Environments, and the requirements of each.
-.venv/.ready: NAME := the Python environment
+.venv/.ready: TITLE := the Python environment
 .venv/.ready: requirements/dev.txt
 # The layer's package is found as it stands, by `.venv/bin/python -m kii_push` too.
 .venv/.ready: FINDS := ../../../../layers/kii/python
-.tools/aws/.ready: NAME := the SAM and AWS command lines
+.tools/aws/.ready: TITLE := the SAM and AWS command lines
 .tools/aws/.ready: requirements/aws.txt
-.tools/runtime/.ready: NAME := the Lambda runtime
+.tools/runtime/.ready: TITLE := the Lambda runtime
 .tools/runtime/.ready: requirements/runtime.txt
 $(READY): .python-version $(UV)
-	@printf '  set up $(NAME) ... '; start=$$(date +%s) && \
+	@printf '  set up $(TITLE) ... '; start=$$(date +%s) && \
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" $(@D) && \
 	$(UV) pip sync --quiet --python $(@D) --require-hashes $(filter %.txt,$^) && \
 	$(if $(FINDS),echo $(FINDS) > $(@D)/lib/python$$(cat .python-version)/site-packages/kii_push.pth &&) \
 	touch $@ && echo "$$(($$(date +%s) - start)) s"
-
-.PHONY: lock
-lock: $(UV) ## Refresh the hashed requirements files
-	@for name in layers/kii/requirements requirements/uv requirements/dev requirements/aws requirements/runtime; do \
-		$(UV) pip compile --quiet --universal --upgrade --python-version 3.13 --generate-hashes --no-header $$name.in -o $$name.txt; \
-	done

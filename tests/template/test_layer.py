@@ -14,6 +14,8 @@ from local.progress import silent
 from local.settings import ROOT
 from tests.template.model import folder, functions
 
+pytestmark = pytest.mark.slow
+
 # Bytes zipped.
 LARGEST = 6_000_000
 # PEP 552: the flags of bytecode that is never compared with its source.
