@@ -88,6 +88,13 @@ format: $(READY) ## Put the code into the agreed style
 	$(PY) -m ruff check --quiet --fix-only
 	$(PY) -m ruff format
 
+.PHONY: function
+function: $(READY) ## Start a new function: handler, event, test, resource, operation
+#- NAME=user_installations               its folder, in snake_case
+#- ROUTE=/users/{userID}/installations   the path it serves; without it / and the name
+	@test -n "$(NAME)" || { echo "Which name? For example: make function NAME=user_installations" >&2; exit 2; }
+	@$(PY) -m local function '$(NAME)' $(if $(ROUTE),--route '$(ROUTE)')
+
 .PHONY: docs
 docs: $(READY) ## Write the OpenAPI document and the gateway's definition from openapi/
 	PYTHONPATH=layers/kii/python $(PY) -m openapi

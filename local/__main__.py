@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: `python -m local demo|up|down|invoke|faults`."""
+"""The command line behind the Makefile: `python -m local demo|up|down|invoke|faults|function`."""
 
 import signal
 import sys
@@ -14,6 +14,7 @@ from local import up as up_module
 from local.faults import run as faults_run
 from local.process import LocalError
 from local.progress import console, step
+from local.scaffold import function as scaffold_function
 from local.settings import ROOT, SAM, STATE
 from local.stack import LocalStack
 
@@ -72,6 +73,17 @@ def faults(
             typer.echo(each, err=True)
         if report.broken:
             raise LocalError(f"{len(report.broken)} promises were broken (logs: {stack.directory})")
+
+
+@app.command()
+def function(
+    name: Annotated[str, typer.Argument(help="In snake_case; the name of its folder.")],
+    route: Annotated[str | None, typer.Option(help="The path it serves; usually / and the name.")] = None,
+) -> None:
+    """Start a new function of the HTTPS door, and print what to do next."""
+    for path in scaffold_function.scaffold(name, route):
+        typer.echo(f"  wrote {path.relative_to(ROOT)}")
+    typer.echo(f"\nWhat comes next (CONTRIBUTING.md):\n\n{scaffold_function.next_steps()}")
 
 
 def main() -> None:
