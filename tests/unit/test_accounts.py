@@ -5,7 +5,7 @@ import pytest
 from kii_push.errors import KiiError, UnreadableAnswer
 from kii_push.kii.accounts import resolve
 from kii_push.kii.identifiers import Principal
-from tests.unit.kii import MockKii, ok, refusal
+from tests.doubles.mock_kii import MockKii, ok, refusal
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from kii_push.kii.objects import ObjectWrite
 from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Receipt
 from kii_push.push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
-from tests.unit.kii import MockKii, ok
+from tests.doubles.mock_kii import MockKii, ok
 
 if TYPE_CHECKING:
     from tests.unit.conftest import LogLines

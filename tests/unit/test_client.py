@@ -10,7 +10,7 @@ import pytest
 from kii_push.errors import InvalidRequest, KiiError, LoginFailed, WrongToken
 from kii_push.kii import response
 from kii_push.kii.identifiers import Scope
-from tests.unit.kii import SECRET, Broken, Endless, MockKii, ok, refusal
+from tests.doubles.mock_kii import SECRET, Broken, Endless, MockKii, ok, refusal
 
 MESSAGE = {"data": {"text": "é"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
 

@@ -17,7 +17,7 @@ from kii_push.errors import (
 )
 from kii_push.kii import response
 from kii_push.kii.topics import Topics
-from tests.unit.kii import Broken, MockKii, ok, refusal
+from tests.doubles.mock_kii import Broken, MockKii, ok, refusal
 
 NOT_SENT = [
     httpx.ConnectError("[Errno -2] Name or service not known"),

@@ -7,7 +7,7 @@ import pytest
 
 from kii_push.errors import KiiError, KiiFailed, KiiUnavailable, KiiUnreachable, NoAnswer, PushError
 from kii_push.kii.client import BACKOFF
-from tests.unit.kii import Broken, MockKii, ok, refusal
+from tests.doubles.mock_kii import Broken, MockKii, ok, refusal
 
 PASSING: list[Any] = [
     lambda: refusal(503),

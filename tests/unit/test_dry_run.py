@@ -7,7 +7,7 @@ from msgspec import to_builtins
 
 from kii_push.errors import Expired, InvalidRequest, KiiError
 from kii_push.push import dry_run, request
-from tests.unit.kii import MockKii, ok, refusal
+from tests.doubles.mock_kii import MockKii, ok, refusal
 
 ALL = {"fcm", "gcm", "apns", "jpush", "mqtt"}
 USER = {"user": "LOGIN_NAME:bob"}

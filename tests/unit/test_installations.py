@@ -8,7 +8,7 @@ import pytest
 from kii_push.errors import KiiError, KiiUnavailable, UnreadableAnswer
 from kii_push.kii.identifiers import Principal
 from kii_push.kii.installations import Installation, Installations
-from tests.unit.kii import MockKii, ok, refusal
+from tests.doubles.mock_kii import MockKii, ok, refusal
 
 ENDPOINT = {
     "installationID": "i-1",

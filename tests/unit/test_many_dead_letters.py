@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from kii_push.common import aws
 from kii_push.dead_letters.actions import RedriveResult, drop, groups, redrive
+from tests.doubles.sqs import DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
 from tests.unit.conftest import LogLines
-from tests.unit.sqs import DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from kii_push.errors import KiiError, UnreadableAnswer
 from kii_push.kii.identifiers import APP, Scope
 from kii_push.kii.objects import Objects, ObjectWrite
-from tests.unit.kii import Broken, MockKii, ok, refusal
+from tests.doubles.mock_kii import Broken, MockKii, ok, refusal
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from kii_push.errors import KiiError
 from kii_push.kii.identifiers import APP, Principal, Scope
 from kii_push.kii.subscriptions import Bucket, Subscriptions, Topic
-from tests.unit.kii import MockKii, ok, refusal
+from tests.doubles.mock_kii import MockKii, ok, refusal
 
 USER = Principal("user", "u-1")
 THING = Principal("thing", "th.1")

@@ -6,7 +6,7 @@ import pytest
 from kii_push.errors import KiiError, UnreadableAnswer
 from kii_push.kii.identifiers import APP, Scope
 from kii_push.kii.topics import Subject, Topics
-from tests.unit.kii import MockKii, ok, refusal
+from tests.doubles.mock_kii import MockKii, ok, refusal
 
 GROUP = Scope("group", "g/1")
 BOB = Subject("UserID", "u-1")

@@ -4,7 +4,7 @@ import pytest
 
 from kii_push.errors import KiiError, UnreadableAnswer
 from kii_push.kii.user_payloads import UserPayloads
-from tests.unit.kii import MockKii, ok, refusal
+from tests.doubles.mock_kii import MockKii, ok, refusal
 
 
 def test_payload_is_fetched_and_deleted() -> None:
