@@ -49,12 +49,14 @@ class PushError(Exception):
     """A push, or another call of Kii, that did not succeed.
 
     `outcome` says what that means for the push; `reason` is one sentence without any text, token or secret
-    of the push; `error_code` is Kii's `errorCode` where Kii gave one; `retry_after` is in seconds.
+    of the push; `error_code` is Kii's `errorCode` where Kii gave one; `retry_after` is in seconds. `aws_code`
+    is AWS's error code, or the type of the failure if AWS did not answer.
     """
 
     outcome: ClassVar[Outcome]
     error_code: str | None = None
     retry_after: int | None = None
+    aws_code: str | None = None
 
     @property
     def reason(self) -> str:

@@ -156,7 +156,7 @@ def _check(message: dict[str, Any], field: str, preflight: Preflight) -> None:
     """Raise InvalidRequest if no user can be sent the message; for a template, with each value left empty."""
     body = _filled(message, defaultdict(str), field) if field == "template" else message
     try:
-        push = request.from_json({"target": {"user": "any"}, "message": body}, default_id="check")
+        push = request.from_json({"target": {"user": "any-user"}, "message": body}, default_id="check")
         preflight.check(push.message, push.target, app_id="")
     except InvalidRequest as error:
         violations = (replace(each, field=field + each.field[len("message") :]) for each in error.violations)

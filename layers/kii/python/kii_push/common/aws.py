@@ -58,6 +58,13 @@ def failing_as(
     try:
         yield
     except ClientError as refused:
-        raise (refusal or error)(f"{what} refused: {refused.response['Error']['Code']}") from None
+        code = refused.response["Error"]["Code"]
+        raise _with_code((refusal or error)(f"{what} refused: {code}"), code) from None
     except BotoCoreError as failure:
-        raise error(f"{what} cannot be reached: {type(failure).__name__}") from None
+        code = type(failure).__name__
+        raise _with_code(error(f"{what} cannot be reached: {code}"), code) from None
+
+
+def _with_code(error: PushError, code: str) -> PushError:
+    error.aws_code = code
+    return error

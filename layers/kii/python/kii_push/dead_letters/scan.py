@@ -139,7 +139,7 @@ class LetterScan:
 
 def call_failed(error: QueueError) -> None:
     """Log a call that SQS refused or did not answer. The letters in it stay."""
-    observability.logger.warning("dead_letters", reason=error.reason)
+    observability.logger.warning("dead_letters", error_code=error.aws_code)
 
 
 def entries_refused(refused: dict[int, str]) -> None:

@@ -28,10 +28,13 @@ _RAW = r"[\ud800-\udfff\ufffe\uffff]"
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """A message to send. `group` and `deduplication_id` are for FIFO queues; `attributes` are strings."""
+    """A message to send. `group` and `deduplication_id` are for FIFO queues; `attributes` are strings.
+
+    Without `delay_seconds` it has the queue's own delay; a FIFO queue takes no other.
+    """
 
     body: str
-    delay_seconds: int = 0
+    delay_seconds: int | None = None
     group: str | None = None
     deduplication_id: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -152,7 +155,7 @@ def _errors() -> contextlib.AbstractContextManager[None]:
 def _parameters(message: OutgoingMessage) -> dict[str, Any]:
     """Return a message as SQS's calls take it."""
     parameters: dict[str, Any] = {"MessageBody": message.body}
-    if message.delay_seconds:
+    if message.delay_seconds is not None:
         parameters["DelaySeconds"] = min(message.delay_seconds, MAX_DELAY_SECONDS)
     if message.group is not None:
         parameters["MessageGroupId"] = message.group
