@@ -4,8 +4,8 @@ import pytest
 
 from kii_push.errors import KiiError, KiiUnavailable
 from kii_push.kii.accounts import resolve
-from kii_push.kii.identifiers import APP, Principal, Scope
-from kii_push.kii.installations import DeviceType, Installation, Installations
+from kii_push.kii.identifiers import APP, DeviceType, Principal, Scope
+from kii_push.kii.installations import Installation, Installations
 from kii_push.kii.objects import Objects
 from kii_push.kii.subscriptions import Bucket, Subscriptions, Topic
 from kii_push.kii.topics import Subject, Topics

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kii_push.push import preflight, request
+from kii_push.push import request
+from kii_push.push.preflight import Preflight
 from local.template import source
 from tests.template.model import mentioned, of_type
 
@@ -41,7 +42,7 @@ def test_a_schedule_to_copy_is_a_push_that_would_be_sent(schedule: str) -> None:
 
     assert push.id != "unused"
     assert not push.lacks_confirm
-    preflight.checked(push.message, push.target, app_id="app")
+    Preflight().check(push.message, push.target, app_id="app")
 
 
 def test_the_rate_is_no_more_than_dynamodb_counts_in_one_item() -> None:

@@ -1,12 +1,12 @@
 """House rules for every function of the template."""
 
-import ast
 import json
 
 import pytest
 
 from local.settings import ROOT
 from local.template import source
+from tests.source import defined, parsed
 from tests.template.model import (
     folder,
     functions,
@@ -60,8 +60,7 @@ def test_a_functions_logs_end_some_day(name: str) -> None:
 def test_a_functions_code_is_a_handler_in_its_own_folder(name: str) -> None:
     assert FUNCTIONS[name]["Handler"] == "app.handler"
     assert folder(name).parent == ROOT / "functions"
-    tree = ast.parse((folder(name) / "app.py").read_text())
-    assert "handler" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert "handler" in set(defined(parsed(folder(name) / "app.py")))
 
 
 def test_every_folder_of_code_belongs_to_a_function() -> None:

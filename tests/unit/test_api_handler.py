@@ -2,14 +2,16 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kii_push.api import handler as api
-from kii_push.common import calls, observability, strict_json
+from kii_push.api.handler import Operation
+from kii_push.common import observability, strict_json
+from kii_push.common.calls import CallCounter
 from kii_push.errors import (
     BreakerOpen,
     Expired,
@@ -32,13 +34,6 @@ if TYPE_CHECKING:
 TEXT = "for bob's eyes"
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("LEDGER_TABLE", "ledger")
-    yield
-    calls.from_environment.cache_clear()
-
-
 def event(
     body: str | None = "{}", content_type: str | None = "application/json", **more: Any
 ) -> dict[str, Any]:
@@ -53,14 +48,22 @@ def event(
     }
 
 
-def called(error: Exception, asked: dict[str, Any] | None = None) -> Any:
-    """Return the answer of a function that raises `error`."""
+def served_by(call: Callable[[api.Event], api.Answer], *query: str) -> Callable[[api.Event, object], Any]:
+    """Return the handler that serves `event()` by `call`, which takes these query parameters."""
+    return api.dispatch({"POST /topics/{topicID}": Operation(call, query)})
 
-    @api.api
-    def handler(_event: api.Event) -> api.Answer:
+
+def called(error: Exception) -> Any:
+    """Return the answer of an operation that raises `error`."""
+
+    def fail(_event: api.Event) -> api.Answer:
         raise error
 
-    return handler(asked or event(), None)
+    return served_by(fail)(event(), None)
+
+
+def done(_event: api.Event) -> api.Answer:
+    return api.no_content()
 
 
 def problem(answer: Any) -> Any:
@@ -152,28 +155,86 @@ def test_a_fault_of_our_own_is_a_problem_whose_cause_is_in_neither_answer_nor_lo
 
 
 def test_the_metrics_of_a_call_are_written_when_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
-    @api.api
-    def counting(_event: api.Event) -> api.Answer:
+    def count(_event: api.Event) -> api.Answer:
         observability.count(Outcome.SENT)
-        return api.done()
+        return api.no_content()
 
-    counting(event(), None)
+    served_by(count)(event(), None)
 
     assert json.loads(capsys.readouterr().out)["sent"] == [1.0]
 
 
-def test_a_query_parameter_is_refused_unless_the_function_takes_it() -> None:
-    @api.api
-    def plain(_event: api.Event) -> api.Answer:
-        return api.done()
+def test_a_query_parameter_is_refused_unless_the_operation_takes_it() -> None:
+    call = event(multiValueQueryStringParameters={"dryRun": ["true"]})
 
-    @api.api_taking("dryRun")
-    def trying(_event: api.Event) -> api.Answer:
-        return api.done()
+    assert problem(served_by(done)(call, None))["errors"][0]["field"] == "dryRun"
+    assert served_by(done, "dryRun")(call, None)["statusCode"] == 204
 
-    asked = event(multiValueQueryStringParameters={"dryRun": ["true"]})
-    assert problem(plain(asked, None))["errors"][0]["field"] == "dryRun"
-    assert trying(asked, None)["statusCode"] == 204
+
+class WatchedCounter(CallCounter):
+    """Notes how often it was written."""
+
+    writes = 0
+
+    def __init__(self) -> None: ...
+
+    def write(self) -> None:
+        self.writes += 1
+
+
+@pytest.mark.parametrize("error", [None, NoAnswer("nothing came"), ValueError(TEXT)])
+def test_the_calls_of_kii_are_written_however_an_operation_ends(error: Exception | None) -> None:
+    def call(_event: api.Event) -> api.Answer:
+        if error:
+            raise error
+        return api.no_content()
+
+    calls = WatchedCounter()
+    api.dispatch({"POST /topics/{topicID}": Operation(call)}, calls)(event(), None)
+
+    assert calls.writes == 1
+
+
+def echo(text: str) -> Operation:
+    """Return an operation that answers with this text."""
+    return Operation(lambda _: api.answer(HTTPStatus.OK, text))
+
+
+SCOPES = ("", "/groups/{groupID}", "/users/{userID}", "/things/{thingID}")
+IN_SCOPES = (
+    "GET /topics",
+    "PUT /topics/{topicID}",
+    "HEAD /topics/{topicID}",
+    "POST /buckets/{bucketID}/objects",
+)
+WITHOUT_SCOPE = ("POST /users/{userID}/push/messages", "GET /broadcasts")
+ROUTES = {key: echo(key) for key in (*IN_SCOPES, *WITHOUT_SCOPE)}
+
+
+@pytest.mark.parametrize(
+    ("key", "scope"),
+    [*((key, scope) for key in IN_SCOPES for scope in SCOPES), *((key, "") for key in WITHOUT_SCOPE)],
+)
+def test_an_operation_serves_its_method_and_path_in_every_scope(key: str, scope: str) -> None:
+    method, _, path = key.partition(" ")
+
+    answer = api.dispatch(ROUTES)(event(httpMethod=method, resource=f"{scope}{path}"), None)
+
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, key)
+
+
+@pytest.mark.parametrize(
+    ("method", "resource"),
+    [
+        ("DELETE", "/topics"),
+        ("GET", "/topics/{topicID}"),
+        ("GET", "/topicsX"),
+        ("POST", "/groups/{groupID}/push/messages"),
+        ("GET", "/groups/{groupID}/users/{userID}/topics"),
+    ],
+)
+def test_what_no_operation_serves_is_a_fault(method: str, resource: str) -> None:
+    assert api.dispatch(ROUTES)(event(httpMethod=method, resource=resource), None)["statusCode"] == 500
 
 
 @pytest.mark.parametrize(
@@ -190,10 +251,10 @@ def test_a_body_is_json_by_any_of_its_names(content_type: str) -> None:
 
 
 def test_header_names_are_the_same_in_any_case() -> None:
-    asked = event('{"a": 1}', None, headers={"content-TYPE": "application/json"})
+    call = event('{"a": 1}', None, headers={"content-TYPE": "application/json"})
 
-    assert api.json_body(asked) == {"a": 1}
-    assert api.header(asked, "content-type") == "application/json"
+    assert api.json_body(call) == {"a": 1}
+    assert api.header(call, "content-type") == "application/json"
     assert api.header({"headers": None}, "content-type") is None
 
 
@@ -243,7 +304,7 @@ def test_answers_are_json_that_nobody_keeps() -> None:
         "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", "ETag": "1"},
         "body": '{"a": "ä"}',
     }
-    assert api.done({"A": "b"}) == {
+    assert api.no_content({"A": "b"}) == {
         "statusCode": 204,
         "headers": {"Cache-Control": "no-store", "A": "b"},
         "body": "",

@@ -119,12 +119,12 @@ def test_whatever_a_caller_encodes_into_a_path_comes_out_as_it_went_in_or_is_ref
 
 
 def test_query_parameters_are_read_as_the_gateway_decoded_them() -> None:
-    asked = event(query={"paginationKey": ["a/b+="], "dryRun": ["true"]})
+    call = event(query={"paginationKey": ["a/b+="], "dryRun": ["true"]})
 
-    assert params.query(asked, "paginationKey") == "a/b+="
-    assert params.query(asked, "other") is None
+    assert params.query(call, "paginationKey") == "a/b+="
+    assert params.query(call, "other") is None
     assert params.query(event(), "paginationKey") is None
-    assert params.flag(asked, "dryRun") is True
+    assert params.flag(call, "dryRun") is True
     assert params.flag(event(query={"dryRun": ["false"]}), "dryRun") is False
     assert params.flag(event(), "dryRun") is False
 
@@ -141,7 +141,7 @@ def test_a_query_parameter_that_is_not_known_is_refused(name: str) -> None:
         params.refuse_other_queries(event(query={name: ["true"]}), ("dryRun",))
 
     [violation] = refused.value.violations
-    assert len(violation.field) <= 64
+    assert len(violation.field.removesuffix("…")) <= 64
     assert violation.field.isprintable()
 
 

@@ -12,7 +12,9 @@ from kii_push.kii.identifiers import Scope
 from kii_push.kii.objects import ObjectWrite
 from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Receipt
-from kii_push.push.request import BucketTarget, PushRequest, TopicTarget, UserTarget
+from kii_push.push.preflight import Preflight
+from kii_push.push.request import BucketTarget, ObjectOperation, PushRequest, TopicTarget, UserTarget
+from tests import apps
 from tests.doubles.mock_kii import MockKii, ok
 
 if TYPE_CHECKING:
@@ -22,15 +24,17 @@ MESSAGE = {"data": {"n": "1"}, "mqtt": {"enabled": True}}
 TEXT = "for bob's eyes"
 
 
-class Pushes(Delivery):
-    """Ends each push as it is told to, and remembers it."""
+class WatchedDelivery(Delivery):
+    """Ends each push as it is told to, and remembers it; only a dry run reaches Kii."""
 
-    def __init__(self, end: Receipt | PushError) -> None:
-        self.end = end
-        self.asked: list[PushRequest] = []
+    def __init__(self, end: Receipt | PushError | None = None, mock: MockKii | None = None) -> None:
+        self.kii = (mock or MockKii()).client()
+        self.preflight = Preflight()
+        self.end = end or Receipt("m-1")
+        self.requests: list[PushRequest] = []
 
     def deliver(self, request: PushRequest) -> Receipt:
-        self.asked.append(request)
+        self.requests.append(request)
         if isinstance(self.end, PushError):
             raise self.end
         return self.end
@@ -51,11 +55,27 @@ def event(
     }
 
 
-def made(asked: dict[str, Any], end: Receipt | PushError | None = None) -> tuple[Any, PushRequest]:
-    """Return the answer to a call, and the push that it became."""
-    pushes = Pushes(end or Receipt("m-1"))
-    answer = push_api.push(asked, pushes, MockKii().client())
-    [request] = pushes.asked
+def send(call: dict[str, Any], end: Receipt | PushError | None = None) -> tuple[Any, PushRequest]:
+    """Return the answer to a send, and the push that it became."""
+    delivery = WatchedDelivery(end)
+    answer = push_api.send(call, delivery)
+    [request] = delivery.requests
+    return answer, request
+
+
+OPERATIONS: dict[str, ObjectOperation] = {
+    "POST": "create",
+    "PUT": "replace",
+    "PATCH": "update",
+    "DELETE": "delete",
+}
+
+
+def change(call: dict[str, Any], end: Receipt | PushError | None = None) -> tuple[Any, PushRequest]:
+    """Return the answer to a change of an object, and the push that it became."""
+    delivery = WatchedDelivery(end)
+    answer = push_api.change_object(call, delivery, OPERATIONS[call["httpMethod"]])
+    [request] = delivery.requests
     return answer, request
 
 
@@ -68,7 +88,7 @@ def made(asked: dict[str, Any], end: Receipt | PushError | None = None) -> tuple
     ],
 )
 def test_a_message_goes_to_what_the_path_names(path: dict[str, str], target: object) -> None:
-    answer, request = made(event(MESSAGE, key="order-42", **path))
+    answer, request = send(event(MESSAGE, key="order-42", **path))
 
     assert (request.target, request.message, request.id) == (target, MESSAGE, "order-42")
     assert answer["statusCode"] == 201
@@ -77,16 +97,16 @@ def test_a_message_goes_to_what_the_path_names(path: dict[str, str], target: obj
 
 
 def test_a_caller_cannot_pass_for_a_broadcast() -> None:
-    asked = event({"message": MESSAGE, "id": "sale:1", "broadcast": "sale"}, userID="u-1")
-    answer = push_api.push(asked, Pushes(Receipt("m-1")), MockKii().client())
+    call = event({"message": MESSAGE, "id": "sale:1", "broadcast": "sale"}, userID="u-1")
+    answer = push_api.send(call, WatchedDelivery())
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["errors"][0]["field"] == "broadcast"
 
 
 @pytest.mark.parametrize("query", ["confirm=true", "confirm=false", None])
 def test_a_confirm_stands_in_the_query_or_in_the_push_request(query: str | None) -> None:
-    _, kiis_own = made(event(MESSAGE, query=query, topicID="news"))
-    _, request = made(event({"message": MESSAGE, "confirm": True}, query=query, topicID="news"))
+    _, kiis_own = send(event(MESSAGE, query=query, topicID="news"))
+    _, request = send(event({"message": MESSAGE, "confirm": True}, query=query, topicID="news"))
 
     assert kiis_own.lacks_confirm == (query != "confirm=true")
     assert not request.lacks_confirm
@@ -102,13 +122,19 @@ def test_a_confirm_stands_in_the_query_or_in_the_push_request(query: str | None)
     ],
 )
 def test_a_change_of_an_object_is_what_the_method_says(
-    method: str, object_id: str | None, target: BucketTarget
+    monkeypatch: pytest.MonkeyPatch, method: str, object_id: str | None, target: BucketTarget
 ) -> None:
+    app, delivery = apps.load("bucket_push", monkeypatch), WatchedDelivery()
+    monkeypatch.setattr(app, "delivery", delivery)
     value = None if method == "DELETE" else {"target": "a field like any other", "id": 5}
     path = {"thingID": "t-1", "bucketID": "readings"} | ({"objectID": object_id} if object_id else {})
 
-    _, request = made(event(value, method=method, key="k-1", **path))
+    call = event(value, method=method, key="k-1", **path)
+    one = "/{objectID}" if object_id else ""
 
+    app.handler({**call, "resource": f"/things/{{thingID}}/buckets/{{bucketID}}/objects{one}"}, None)
+
+    [request] = delivery.requests
     assert (request.target, request.message, request.id) == (target, value or {}, "k-1")
 
 
@@ -135,7 +161,7 @@ def test_a_changed_object_is_answered_as_kii_answers_it(
 ) -> None:
     path = {"bucketID": "readings"} | ({} if method == "POST" else {"objectID": "o-1"})
 
-    answer, request = made(event({"a": 1}, method=method, **path), Receipt(written=written))
+    answer, request = change(event({"a": 1}, method=method, **path), Receipt(written=written))
 
     assert answer["statusCode"] == status
     assert json.loads(answer["body"]) == {"id": request.id, **body}
@@ -145,16 +171,16 @@ def test_a_changed_object_is_answered_as_kii_answers_it(
 def test_a_deleted_object_is_answered_with_nothing() -> None:
     gone = Receipt(written=ObjectWrite(created=False, object_id="o-1"), replayed=True)
 
-    answer, _ = made(event(method="DELETE", bucketID="readings", objectID="o-1"), gone)
+    answer, _ = change(event(method="DELETE", bucketID="readings", objectID="o-1"), gone)
 
     assert (answer["statusCode"], answer["body"]) == (204, "")
     assert answer["headers"]["Idempotent-Replayed"] == "true"
 
 
 def test_an_earlier_calls_answer_comes_again_and_says_so() -> None:
-    sent, _ = made(event(MESSAGE, key="k", userID="u"), Receipt("m-1", replayed=True))
-    kept = Receipt(written=ObjectWrite(created=False, object_id="o-1"), replayed=True)
-    written, _ = made(event({"a": 1}, key="k", bucketID="readings"), kept)
+    sent, _ = send(event(MESSAGE, key="k", userID="u"), Receipt("m-1", replayed=True))
+    receipt = Receipt(written=ObjectWrite(created=False, object_id="o-1"), replayed=True)
+    written, _ = change(event({"a": 1}, key="k", bucketID="readings"), receipt)
 
     assert json.loads(sent["body"]) == {"pushMessageID": "m-1", "id": "k", "replayed": True}
     assert json.loads(written["body"]) == {"objectID": "o-1", "id": "k", "replayed": True}
@@ -164,7 +190,7 @@ def test_an_earlier_calls_answer_comes_again_and_says_so() -> None:
 
 
 def test_without_a_key_or_an_id_each_call_is_another_push() -> None:
-    ids = {made(event(MESSAGE, userID="u"))[1].id for _ in range(3)}
+    ids = {send(event(MESSAGE, userID="u"))[1].id for _ in range(3)}
 
     assert len(ids) == 3
 
@@ -172,27 +198,27 @@ def test_without_a_key_or_an_id_each_call_is_another_push() -> None:
 def test_the_bodys_id_counts_unless_the_header_says_another() -> None:
     body = {"message": MESSAGE, "id": "order-42"}
 
-    assert made(event(body, userID="u"))[1].id == "order-42"
-    assert made(event(body, key="order-42", userID="u"))[1].id == "order-42"
-    pushes = Pushes(Receipt("m"))
-    answer = push_api.push(event(body, key="order-43", userID="u"), pushes, MockKii().client())
+    assert send(event(body, userID="u"))[1].id == "order-42"
+    assert send(event(body, key="order-42", userID="u"))[1].id == "order-42"
+    delivery = WatchedDelivery()
+    answer = push_api.send(event(body, key="order-43", userID="u"), delivery)
     assert json.loads(answer["body"])["errors"][0]["field"] == "id"
-    assert not pushes.asked
+    assert not delivery.requests
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 129, "ü"])
 def test_a_key_that_cannot_be_recorded_is_refused(key: str) -> None:
-    pushes = Pushes(Receipt("m"))
+    delivery = WatchedDelivery()
 
-    answer = push_api.push(event(MESSAGE, key=key, userID="u"), pushes, MockKii().client())
+    answer = push_api.send(event(MESSAGE, key=key, userID="u"), delivery)
 
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["errors"][0]["field"] == "Idempotency-Key"
-    assert not pushes.asked
+    assert not delivery.requests
 
 
 def test_a_push_that_fails_is_logged_counted_and_named_in_the_problem(log_lines: "LogLines") -> None:
-    answer, request = made(event({"title": TEXT, "body": TEXT}, userID="u"), NoAnswer("nothing came"))
+    answer, request = send(event({"title": TEXT, "body": TEXT}, userID="u"), NoAnswer("nothing came"))
 
     problem = json.loads(answer["body"])
     assert (answer["statusCode"], problem["outcome"], problem["id"]) == (504, "unknown", request.id)
@@ -203,7 +229,7 @@ def test_a_push_that_fails_is_logged_counted_and_named_in_the_problem(log_lines:
 
 
 def test_a_push_that_is_sent_is_logged_and_counted(log_lines: "LogLines") -> None:
-    made(event(MESSAGE, key="k", userID="u"))
+    send(event(MESSAGE, key="k", userID="u"))
 
     [line] = log_lines()
     assert (line["message"], line["push_id"], line["outcome"]) == ("push", "k", "sent")
@@ -211,17 +237,16 @@ def test_a_push_that_is_sent_is_logged_and_counted(log_lines: "LogLines") -> Non
 
 
 def test_a_dry_run_sends_counts_and_logs_no_push(log_lines: "LogLines") -> None:
-    pushes, kii = Pushes(Receipt("m")), MockKii()
-    kii.gives(ok({"userID": "u-1"}), ok({"installations": []}))
+    mock = MockKii()
+    mock.gives(ok({"userID": "u-1"}), ok({"installations": []}))
+    delivery = WatchedDelivery(mock=mock)
 
-    answer = push_api.push(
-        event(MESSAGE, key="k", query="dryRun=true", userID="LOGIN_NAME:bob"), pushes, kii.client()
-    )
+    answer = push_api.send(event(MESSAGE, key="k", query="dryRun=true", userID="LOGIN_NAME:bob"), delivery)
 
     assert answer["statusCode"] == 200
     report = json.loads(answer["body"])
     assert (report["id"], report["dryRun"]) == ("k", True)
     assert report["networks"]["mqtt"]["installations"] == 0
-    assert not pushes.asked
+    assert not delivery.requests
     assert not log_lines()
     assert not metrics.provider.metric_set

@@ -100,7 +100,7 @@ def test_a_body_that_never_ends_is_not_waited_for(mock: MockKii, monkeypatch: py
     client = mock.client()
     mock.gives(ok({"pushMessageID": "m-1"}, 201), ok({"pushMessageID": "m-2"}, 201))
     client.send_to_user("u-1", {})  # after a login that is waited for
-    monkeypatch.setattr(response, "LONGEST_READ", -1)
+    monkeypatch.setattr(response, "MAX_BODY_SECONDS", -1)
     assert client.send_to_user("u-1", {}) is None, "the status has said that it was sent"
     mock.gives(*(ok({"SUBSCRIBE_TO_TOPIC": []}) for _ in range(3)))
     with pytest.raises(NoAnswer, match="ReadTimeout"):

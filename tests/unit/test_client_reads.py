@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from kii_push.errors import KiiError, KiiFailed, KiiUnavailable, KiiUnreachable, NoAnswer, PushError
-from kii_push.kii.client import BACKOFF
+from kii_push.kii.client import BACKOFF_SECONDS
 from tests.doubles.mock_kii import Broken, MockKii, ok, refusal
 
 PASSING: list[Any] = [
@@ -40,10 +40,10 @@ def mock() -> MockKii:
 @pytest.mark.parametrize("failure", PASSING)
 def test_read_that_fails_in_passing_succeeds_at_the_third_try(mock: MockKii, failure: Any) -> None:
     mock.gives(failure(), failure(), ok({"a": 1}))
-    assert mock.client().call("GET", "/topics").read(dict[str, int]) == {"a": 1}
+    assert mock.client().call("GET", "/topics").decode(dict[str, int]) == {"a": 1}
     assert mock.calls == ["GET /topics"] * 3
     assert len(mock.clock.slept) == 2
-    for slept, longest in zip(mock.clock.slept, BACKOFF, strict=True):
+    for slept, longest in zip(mock.clock.slept, BACKOFF_SECONDS, strict=True):
         assert longest / 2 <= slept <= longest
 
 

@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 
 from kii_push.common import aws
 from kii_push.errors import Outcome, SecretError
-from kii_push.kii.credentials import MAX_AGE, SITES, Credentials, CredentialsSource
+from kii_push.kii.credentials import MAX_AGE_SECONDS, SITES, Credentials, CredentialsSource
 
 NAME = "kii/app"
 SECRET = {"appID": "a", "clientID": "c", "clientSecret": "hush-hush", "baseURL": "https://kii.example/api"}
@@ -77,59 +77,59 @@ def test_the_address_is_the_base_url_or_that_of_the_site(
 
 
 def test_nothing_is_looked_up_before_the_first_use(manager: Stubber) -> None:
-    kept = source()
+    credentials = source()
     holds(manager, SECRET)
 
-    kept.get()
+    credentials.get()
 
 
 def test_the_credentials_are_kept_until_they_are_too_old(manager: Stubber) -> None:
     clock = Clock()
-    kept = source(clock)
+    credentials = source(clock)
     holds(manager, SECRET)
-    first = kept.get()
+    first = credentials.get()
 
-    clock.now += MAX_AGE
-    assert kept.get() is first
+    clock.now += MAX_AGE_SECONDS
+    assert credentials.get() is first
     clock.now += 0.001
     holds(manager, {**SECRET, "clientSecret": "rotated"})
-    assert kept.get().client_secret == "rotated"
-    clock.now += MAX_AGE
-    assert kept.get().client_secret == "rotated"
+    assert credentials.get().client_secret == "rotated"
+    clock.now += MAX_AGE_SECONDS
+    assert credentials.get().client_secret == "rotated"
 
 
 def test_the_credentials_are_looked_up_afresh_when_asked(manager: Stubber) -> None:
-    kept = source()
+    credentials = source()
     holds(manager, SECRET)
-    kept.get()
+    credentials.get()
     holds(manager, {**SECRET, "clientSecret": "rotated"})
 
-    assert kept.get(afresh=True).client_secret == "rotated"
-    assert kept.get().client_secret == "rotated"
+    assert credentials.get(afresh=True).client_secret == "rotated"
+    assert credentials.get().client_secret == "rotated"
 
 
 def test_a_failed_look_up_leaves_the_kept_credentials(manager: Stubber) -> None:
-    kept = source()
+    credentials = source()
     holds(manager, SECRET)
-    first = kept.get()
+    first = credentials.get()
     manager.add_client_error("get_secret_value", "InternalServiceError")
 
     with pytest.raises(SecretError):
-        kept.get(afresh=True)
+        credentials.get(afresh=True)
 
-    assert kept.get() is first
+    assert credentials.get() is first
 
 
 def test_threads_that_start_together_share_one_look_up(manager: Stubber) -> None:
-    kept, together = source(), Barrier(THREADS)
+    credentials, together = source(), Barrier(THREADS)
     holds(manager, SECRET)
 
     def get(_: int) -> Credentials:
         together.wait()
-        return kept.get()
+        return credentials.get()
 
     with ThreadPoolExecutor(THREADS) as threads:
-        assert set(threads.map(get, range(THREADS))) == {kept.get()}
+        assert set(threads.map(get, range(THREADS))) == {credentials.get()}
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_an_unreachable_secrets_manager_is_a_failure_of_the_secret() -> None:
 
 
 def test_the_client_secret_is_not_shown_in_the_credentials_text(manager: Stubber) -> None:
-    kept = source()
+    credentials = source()
     holds(manager, SECRET)
 
-    assert "hush-hush" not in f"{kept.get()!r} {kept.get()} {vars(kept)}"
+    assert "hush-hush" not in f"{credentials.get()!r} {credentials.get()} {vars(credentials)}"

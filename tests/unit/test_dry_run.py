@@ -7,6 +7,7 @@ from msgspec import to_builtins
 
 from kii_push.errors import Expired, InvalidRequest, KiiError
 from kii_push.push import dry_run, request
+from kii_push.push.preflight import Preflight
 from tests.doubles.mock_kii import MockKii, ok, refusal
 
 ALL = {"fcm", "gcm", "apns", "jpush", "mqtt"}
@@ -33,7 +34,8 @@ def message(*networks: str, **more: Any) -> dict[str, Any]:
 
 def reported(mock: MockKii, value: dict[str, Any]) -> Any:
     """Return the report on a push request as it goes over the wire."""
-    return to_builtins(dry_run.report(request.from_json(value, default_id="k"), mock.client()))
+    push = request.from_json(value, default_id="k")
+    return to_builtins(dry_run.report(push, mock.client(), Preflight()))
 
 
 def counts(report: Any) -> dict[str, int]:

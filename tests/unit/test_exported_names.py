@@ -7,33 +7,16 @@ from pathlib import Path
 import pytest
 
 import kii_push
+from local.settings import ROOT
+from tests.source import defined, modules
 
 PACKAGE = Path(kii_push.__path__[0])
-ROOT = PACKAGE.parents[3]
-TREES = {
-    path: ast.parse(path.read_text(), str(path))
-    for folder in (PACKAGE, *(ROOT / name for name in ("functions", "openapi", "local", "benchmarks")))
-    for path in sorted(folder.rglob("*.py"))
-}
+TREES = modules("layers/kii/python/kii_push", "functions", "openapi", "local", "benchmarks")
 MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): tree
     for path, tree in TREES.items()
     if path.is_relative_to(PACKAGE)
 }
-
-
-def defined(tree: ast.Module) -> Iterator[str]:
-    """Yield the names that a module gives to something of its own."""
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.TypeAlias(name=ast.Name(id=name)) | ast.AnnAssign(target=ast.Name(id=name)):
-                yield name
-            case ast.Assign(targets=targets):
-                yield from (
-                    name.id for each in targets for name in ast.walk(each) if isinstance(name, ast.Name)
-                )
 
 
 def used(tree: ast.Module) -> Iterator[str]:
@@ -77,7 +60,7 @@ def test_names_are_imported_from_where_they_are_defined_and_private_ones_not_at_
 
 def test_no_name_is_left_that_nothing_uses() -> None:
     # The client has every push operation of Kii's, those too that only its contract test calls.
-    contract = [ast.parse(path.read_text(), str(path)) for path in (ROOT / "tests/contract").glob("*.py")]
+    contract = [tree for path, tree in modules("tests/contract").items() if path.parent.name == "contract"]
     everywhere = {name for tree in (*TREES.values(), *contract) for name in used(tree)}
     unused = {
         f"{module}.{name}"

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from kii_push.push import request
 
 
@@ -12,10 +10,9 @@ def said(**fields: Any) -> request.PushRequest:
     return request.from_json({"target": {"user": "u-1"}, **fields}, default_id="any")
 
 
-def test_the_fingerprint_is_that_of_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fingerprint_is_that_of_what_was_said() -> None:
     short = {"title": "T", "body": "B"}
     first = said(message=short).fingerprint
-    monkeypatch.setenv("KII_DEFAULT_NETWORKS", "mqtt")
     assert said(message=dict(reversed(short.items()))).fingerprint == first
     assert said(message={**short, "title": "U"}).fingerprint != first
     assert said(message=short, target={"user": "other"}).fingerprint != first

@@ -5,29 +5,48 @@ import json
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from kii_push.common import aws
-from kii_push.dead_letters.actions import RedriveResult, drop, groups, redrive
+from kii_push.dead_letters.actions import CauseList, DeadLetters, RedriveResult
+from kii_push.queues.sqs import Queue
 from tests.doubles.sqs import DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
 from tests.unit.conftest import LogLines
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+type Act = Callable[[DeadLetters, str, Callable[[], int], float | None], RedriveResult]
+
 
 @pytest.fixture
-def sqs(monkeypatch: pytest.MonkeyPatch) -> Sqs:
-    for name, url in {
-        "DEAD_LETTER_QUEUE_URL": DEAD,
-        "DEAD_LETTER_FIFO_QUEUE_URL": DEAD_FIFO,
-        "PUSH_QUEUE_URL": PUSHES,
-        "PUSH_FIFO_QUEUE_URL": PUSHES_FIFO,
-    }.items():
-        monkeypatch.setenv(name, url)
-    sqs = Sqs()
-    monkeypatch.setattr(aws, "sqs", functools.cache(lambda: sqs))
-    return sqs
+def sqs() -> Sqs:
+    return Sqs()
+
+
+def dead_letters(sqs: Sqs) -> DeadLetters:
+    dead, dead_fifo, pushes, pushes_fifo = (
+        Queue(cast("SQSClient", sqs), url) for url in (DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO)
+    )
+    return DeadLetters({dead: pushes, dead_fifo: pushes_fifo})
+
+
+def causes(sqs: Sqs) -> CauseList:
+    """List the letters in one call of the function."""
+    return sqs.invoke(lambda time_left: dead_letters(sqs).causes(time_left))
+
+
+def redrive(sqs: Sqs, cause: str) -> RedriveResult:
+    """Put the letters of a cause back in one call of the function."""
+    return sqs.invoke(lambda time_left: dead_letters(sqs).redrive(cause, time_left))
+
+
+def drop(sqs: Sqs, cause: str) -> RedriveResult:
+    """Delete the letters of a cause in one call of the function."""
+    return sqs.invoke(lambda time_left: dead_letters(sqs).drop(cause, time_left))
 
 
 def refusal(code: str, **_: Any) -> Any:
@@ -45,13 +64,14 @@ def part(failing: str, call: Callable[..., Any], **given: Any) -> Any:
     return {**answer, "Failed": [{"Id": each["Id"], "Code": "InternalError"} for each in failed]}
 
 
-def all_rounds(sqs: Sqs, act: Callable[..., RedriveResult], cause: str) -> list[RedriveResult]:
+def all_rounds(sqs: Sqs, act: Act, cause: str) -> list[RedriveResult]:
     """Go on until it is complete, as the command does."""
-    rounds = [sqs.invoke(lambda time_left: act(cause, time_left))]
+    letters = dead_letters(sqs)
+    rounds = [sqs.invoke(lambda time_left: act(letters, cause, time_left, None))]
     while not rounds[-1].complete:
         assert len(rounds) < 12
         sqs.pass_time(60)
-        rounds.append(sqs.invoke(lambda time_left: act(cause, time_left, rounds[0].before)))
+        rounds.append(sqs.invoke(lambda time_left: act(letters, cause, time_left, rounds[0].before)))
     return rounds
 
 
@@ -59,7 +79,7 @@ def test_a_few_letters_behind_very_many_are_put_back(sqs: Sqs) -> None:
     sqs.put(DEAD, 20_000)
     sqs.put(DEAD, 5, outcome="unknown")
 
-    rounds = all_rounds(sqs, redrive, "unknown")
+    rounds = all_rounds(sqs, DeadLetters.redrive, "unknown")
 
     assert len(rounds) == 4
     assert sum(each.put_back for each in rounds) == 5
@@ -74,7 +94,7 @@ def test_very_many_letters_are_put_back(sqs: Sqs) -> None:
     sqs.put(DEAD, 9_990)
     sqs.put(DEAD_FIFO, 10)
 
-    rounds = all_rounds(sqs, redrive, "rejected")
+    rounds = all_rounds(sqs, DeadLetters.redrive, "rejected")
 
     assert sum(each.put_back for each in rounds) == 10_000
     assert Counter(each["QueueUrl"] for each in sqs.sent) == {PUSHES: 9_990, PUSHES_FIFO: 10}
@@ -85,10 +105,10 @@ def test_very_many_letters_are_dropped_beside_a_few_others(sqs: Sqs) -> None:
     sqs.put(DEAD, 20_000)
     sqs.put(DEAD, 3, outcome="unknown")
 
-    rounds = all_rounds(sqs, drop, "rejected")
+    rounds = all_rounds(sqs, DeadLetters.drop, "rejected")
 
     assert sum(each.deleted for each in rounds) == 20_000
-    assert [(group.cause, group.count) for group in sqs.invoke(groups).groups] == [("unknown", 3)]
+    assert [(group.cause, group.count) for group in causes(sqs).groups] == [("unknown", 3)]
     assert sqs.sent == []
 
 
@@ -96,7 +116,7 @@ def test_a_list_of_very_many_says_what_it_has_not_seen(sqs: Sqs) -> None:
     sqs.put(DEAD, 20_000)
     sqs.put(DEAD, 5, outcome="unknown")
 
-    listing = sqs.invoke(groups)
+    listing = causes(sqs)
 
     assert (listing.complete, listing.about) == (False, 20_005)
     assert 5_000 < listing.count == sum(group.count for group in listing.groups) < 20_005
@@ -107,7 +127,7 @@ def test_a_list_that_sees_all_is_complete(sqs: Sqs) -> None:
     sqs.put(DEAD, 12)
     sqs.put(DEAD_FIFO, 3, outcome="unknown")
 
-    listing = sqs.invoke(groups)
+    listing = causes(sqs)
 
     assert (listing.complete, listing.count, listing.about) == (True, 15, 15)
     assert [(group.cause, group.count) for group in listing.groups] == [("rejected", 12), ("unknown", 3)]
@@ -118,7 +138,7 @@ def test_a_list_does_not_hold_the_bodies(sqs: Sqs) -> None:
     sqs.padding = 50_000
     tracemalloc.start()
 
-    count = sqs.invoke(groups).count
+    count = causes(sqs).count
 
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -130,7 +150,7 @@ def test_letters_that_another_hides_are_counted(sqs: Sqs) -> None:
     sqs.put(DEAD, 30)
     sqs.receive_message(QueueUrl=DEAD, VisibilityTimeout=900)
 
-    listing, done = sqs.invoke(groups), sqs.invoke(lambda time_left: redrive("unknown", time_left))
+    listing, done = causes(sqs), redrive(sqs, "unknown")
 
     assert (listing.complete, listing.count, listing.about) == (False, 20, 30)
     assert (done.put_back, done.hidden, done.complete) == (0, 10, True)
@@ -148,7 +168,7 @@ def test_more_letters_than_sqs_can_hide_are_told(sqs: Sqs, *, says_so: bool) -> 
             }
         }
 
-    done = sqs.invoke(lambda time_left: redrive("unknown", time_left))
+    done = redrive(sqs, "unknown")
 
     assert (done.complete, done.full, done.others) == (False, True, 300)
     assert sqs.hidden == {}, "it cannot go on, so nothing stays hidden"
@@ -158,7 +178,7 @@ def test_one_letter_that_sqs_refuses_does_not_keep_the_others(sqs: Sqs, log_line
     sqs.put(DEAD, 25)
     sqs.broken["send_message_batch"] = functools.partial(part, "rejected-7", sqs.do_send_message_batch)
 
-    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+    done = redrive(sqs, "rejected")
 
     assert (done.put_back, done.failed, done.complete) == (24, 1, True)
     assert [each["MessageId"] for each in sqs.visible[DEAD]] == ["rejected-7"]
@@ -176,7 +196,7 @@ def test_one_letter_with_which_sqs_refuses_the_whole_batch_does_not_keep_the_oth
     sqs.put(DEAD, 25)
     sqs.broken["send_message_batch"] = send
 
-    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+    done = redrive(sqs, "rejected")
 
     assert (done.put_back, done.failed) == (24, 1)
     assert [each["MessageId"] for each in sqs.visible[DEAD]] == ["rejected-7"]
@@ -187,7 +207,7 @@ def test_a_queue_that_does_not_answer_gets_nothing_twice(sqs: Sqs, log_lines: Lo
     sqs.put(DEAD, 10)
     sqs.broken["send_message_batch"] = no_answer
 
-    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+    done = redrive(sqs, "rejected")
 
     assert (done.put_back, done.failed) == (0, 10)
     assert len(sqs.visible[DEAD]) == 10
@@ -212,13 +232,13 @@ def test_a_letter_that_cannot_be_deleted_stays(
     sqs.put(DEAD, 10)
     sqs.broken["delete_message_batch"] = break_(sqs)
 
-    done = sqs.invoke(lambda time_left: redrive("rejected", time_left))
+    done = redrive(sqs, "rejected")
 
     assert (done.put_back, done.failed) == (10, left)
     assert len(sqs.visible[DEAD]) == left
     assert [line["error_code"] for line in log_lines()] == codes
     sqs.broken["delete_message_batch"] = break_(sqs)
-    assert sqs.invoke(lambda time_left: drop("rejected", time_left)).failed == left
+    assert drop(sqs, "rejected").failed == left
 
 
 @pytest.mark.parametrize(
@@ -240,7 +260,7 @@ def test_a_letter_that_cannot_be_shown_again_shows_itself_later(
     sqs.put(DEAD, 10)
     sqs.broken["change_message_visibility_batch"] = break_(sqs)
 
-    assert sqs.invoke(groups).complete
+    assert causes(sqs).complete
 
     assert len(sqs.hidden) == hidden
     assert [line["error_code"] for line in log_lines()] == codes
@@ -256,7 +276,7 @@ def test_letters_for_which_no_time_is_left_show_themselves_later(sqs: Sqs) -> No
     sqs.put(DEAD, 10)
     sqs.broken["receive_message"] = receive
 
-    assert not sqs.invoke(groups).complete
+    assert not causes(sqs).complete
 
     assert len(sqs.hidden) == 10
     sqs.pass_time(121)
@@ -273,7 +293,7 @@ def test_a_fault_shows_all_letters_again(sqs: Sqs) -> None:
     sqs.broken["send_message_batch"] = crash
 
     with pytest.raises(RuntimeError):
-        sqs.invoke(lambda time_left: redrive("rejected", time_left))
+        redrive(sqs, "rejected")
 
     assert sqs.hidden == {}
     assert sqs.left > 60_000, "nobody goes on reading"
@@ -283,7 +303,7 @@ def test_long_messages_go_in_batches_that_sqs_takes(sqs: Sqs) -> None:
     sqs.put(DEAD, 3, padding="あ" * 42_000)
     sqs.put(DEAD, 2, outcome="unknown", padding="あ" * 30_000)
 
-    assert sqs.invoke(lambda time_left: redrive("rejected", time_left)).put_back == 3
-    assert sqs.invoke(lambda time_left: redrive("unknown", time_left)).put_back == 2
+    assert redrive(sqs, "rejected").put_back == 3
+    assert redrive(sqs, "unknown").put_back == 2
 
     assert sqs.batches == [1, 1, 1, 2]

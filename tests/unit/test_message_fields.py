@@ -106,11 +106,3 @@ def test_these_blocks_may_leave_it_open(network: str) -> None:
 def test_an_unknown_field_is_refused(path: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=f"unknown field `{path.rpartition('.')[2]}`"):
         msgspec.convert(body(path, "x"), fields.Message)
-
-
-@pytest.mark.parametrize(
-    ("name", "on_the_wire"),
-    [("send_app_id", "sendAppID"), ("data", "data"), ("loc_args", "locArgs"), ("topic_id", "topicID")],
-)
-def test_names_are_kii_s_own(name: str, on_the_wire: str) -> None:
-    assert fields.wire_name(name) == on_the_wire

@@ -224,29 +224,11 @@ def test_a_push_id_is_named_by_the_field_it_came_in() -> None:
         request.push_id("", "Idempotency-Key")
 
 
-def test_the_short_form_goes_to_the_networks_it_names() -> None:
-    push = read(message={"title": "Shipped", "body": "Order 42", "networks": ["mqtt"]})
+@pytest.mark.parametrize("networks", [{}, {"networks": ["mqtt"]}])
+def test_the_short_form_stays_as_it_was_said(networks: dict[str, Any]) -> None:
+    short = {"title": "Shipped", "body": "Order 42", **networks}
 
-    assert push.message == {
-        "data": {},
-        "mqtt": {"enabled": True, "data": {"title": "Shipped", "body": "Order 42"}},
-    }
-
-
-@pytest.mark.parametrize(
-    ("setting", "networks"),
-    [(None, {"fcm", "apns"}), ("mqtt", {"mqtt"}), ("apns,gcm,jpush", {"gcm", "apns", "jpush"})],
-)
-def test_the_short_form_without_networks_goes_to_the_stacks_default(
-    monkeypatch: pytest.MonkeyPatch, setting: str | None, networks: set[str]
-) -> None:
-    monkeypatch.delenv("KII_DEFAULT_NETWORKS", raising=False)
-    if setting:
-        monkeypatch.setenv("KII_DEFAULT_NETWORKS", setting)
-
-    push = read(message={"title": "Shipped", "body": "Order 42"})
-
-    assert set(push.message) == {"data", *networks}
+    assert read(message=short).message == short
 
 
 def test_a_push_expires_when_not_after_has_passed_and_not_before() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from kii_push.errors import InvalidRequest
 from kii_push.kii.identifiers import Scope
-from kii_push.push import preflight, request
+from kii_push.push import request
+from kii_push.push.preflight import MAX_OBJECT_CHARS, Preflight
 from kii_push.push.request import BucketTarget
 
 BUCKET = {"bucket": "readings"}
@@ -82,9 +83,10 @@ def test_a_change_that_cannot_be_is_refused_with_the_field_that_is_wrong(
 
 
 def test_an_object_may_have_so_many_characters_and_no_more() -> None:
-    empty = preflight.characters({"a": ""})
-    longest = {"a": "ä" * (preflight.LONGEST_OBJECT - empty)}
+    preflight, target = Preflight(), BucketTarget("readings")
+    empty = preflight.check({"a": ""}, target, "app").characters()
+    longest = {"a": "ä" * (MAX_OBJECT_CHARS - empty)}
 
-    assert preflight.checked(longest, BucketTarget("readings"), "app") == longest
+    assert preflight.check(longest, target, "app").body == longest
     with pytest.raises(InvalidRequest, match="object: has 65535 characters"):
-        preflight.checked({"a": f"{longest['a']}."}, BucketTarget("readings"), "app")
+        preflight.check({"a": f"{longest['a']}."}, target, "app")

@@ -10,7 +10,7 @@ import pytest
 from kii_push.message import payload, short_form
 from kii_push.message.payload import Network
 from kii_push.message.short_form import ShortMessage
-from kii_push.push import preflight
+from kii_push.push.preflight import Preflight
 from kii_push.push.request import Target, TopicTarget, UserTarget
 from sandbox.kii.scope import Scope
 from sandbox.messages import payloads
@@ -54,7 +54,7 @@ def test_golden(network: Network, *, pytestconfig: pytest.Config) -> None:
     found: dict[str, Any] = {"given": given, "body": None, "carried": {}}
     for name, (target, context) in WHERE.items():
         expanded = short_form.expand(msgspec.convert(given, ShortMessage), ())
-        found["body"] = preflight.checked(expanded, target, APP_ID)
+        found["body"] = Preflight().check(expanded, target, APP_ID).body
         assert sandbox_rules.check(found["body"], direct=name == "user", context=context) == {}
         found["carried"][name] = payloads.explicit(found["body"], network, context)
     if pytestconfig.getoption("--update-golden"):

@@ -3,25 +3,39 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from kii_push.common import aws
-from kii_push.errors import InvalidRequest, NoAnswer, PushError, Violation, kii_error
-from kii_push.queues import sqs as queues
+from kii_push.errors import (
+    InvalidRequest,
+    NoAnswer,
+    Outcome,
+    PushError,
+    QueueError,
+    QueueRefused,
+    Violation,
+    kii_error,
+)
+from kii_push.push.delivery import Delivery
+from kii_push.push.ledger import Receipt
+from kii_push.push.request import PushRequest
+from kii_push.queues.sqs import OutgoingMessage, Queue, as_message
+from kii_push.queues.unattended import Settlement, UnattendedDelivery
 
-BODY = '{"target": {"user": "bob"}}'
+if TYPE_CHECKING:
+    from tests.unit.conftest import LogLines
+
+BODY = '{"target": {"user": "bob"}, "message": {}}'
 DEAD_LETTERS = "https://sqs.example/dead-letters"
 PUSHES = "https://sqs.example/pushes"
 
 
 @pytest.fixture
-def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", DEAD_LETTERS)
-    monkeypatch.setenv("PUSH_QUEUE_URL", PUSHES)
+def sqs() -> Iterator[Stubber]:
     with Stubber(aws.sqs()) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -29,6 +43,25 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
 
 def expect(sqs: Stubber, url: str, **parameters: Any) -> None:
     sqs.add_response("send_message", {"MessageId": "m"}, {"QueueUrl": url, "MessageBody": BODY, **parameters})
+
+
+def queue(url: str = PUSHES) -> Queue:
+    return Queue(aws.sqs(), url)
+
+
+class FailingDelivery(Delivery):
+    """Ends every push with the same error."""
+
+    def __init__(self, error: PushError) -> None:
+        self.error = error
+
+    def deliver(self, request: PushRequest) -> Receipt:  # noqa: ARG002 (as the real one)
+        raise self.error
+
+
+def dead_letter(push_id: str, error: PushError) -> Settlement:
+    """Deliver a push that ends with this error."""
+    return UnattendedDelivery(FailingDelivery(error), queue(DEAD_LETTERS)).deliver(BODY, push_id)
 
 
 def strings(**attributes: str) -> dict[str, dict[str, str]]:
@@ -72,7 +105,7 @@ def test_a_dead_letter_keeps_its_body_and_says_why(
     for _ in range(2):
         expect(sqs, DEAD_LETTERS, MessageAttributes=strings(pushID="order-42", **attributes))
 
-        queues.dead_letter(BODY, "order-42", error)
+        assert dead_letter("order-42", error) == Settlement(error.outcome)
 
 
 def test_what_sqs_does_not_take_in_a_text_is_replaced(sqs: Stubber) -> None:
@@ -84,47 +117,77 @@ def test_what_sqs_does_not_take_in_a_text_is_replaced(sqs: Stubber) -> None:
     )
     expect(sqs, DEAD_LETTERS, MessageAttributes=attributes)
 
-    queues.dead_letter(
-        BODY, "order-42", InvalidRequest(Violation("data.\0\x1f\ud800\uffff\t\r\n\u2028é🎉", "is odd"))
-    )
+    dead_letter("order-42", InvalidRequest(Violation("data.\0\x1f\ud800\uffff\t\r\n\u2028é🎉", "is odd")))
 
 
 def test_a_reason_without_end_is_cut_so_that_the_letter_goes_through(sqs: Stubber) -> None:
     attributes = strings(pushID="p", outcome="rejected", reason="k" * 1024, field="k" * 1024)
     expect(sqs, DEAD_LETTERS, MessageAttributes=attributes)
 
-    queues.dead_letter(BODY, "p", InvalidRequest(Violation("k" * 5000, "is odd")))
+    dead_letter("p", InvalidRequest(Violation("k" * 5000, "is odd")))
 
 
-@pytest.mark.parametrize(("delay", "asked"), [(0, 0), (17, 17), (900, 900), (901, 900)])
+@pytest.mark.parametrize(("delay", "known"), [(0, 0), (17, 17), (900, 900), (901, 900)])
 def test_a_push_comes_back_after_its_delay_within_what_sqs_knows(
-    sqs: Stubber, delay: int, asked: int
+    sqs: Stubber, delay: int, known: int
 ) -> None:
-    expect(sqs, PUSHES, DelaySeconds=asked)
+    expect(sqs, PUSHES, DelaySeconds=known)
 
-    queues.enqueue(BODY, delay)
+    queue().send(OutgoingMessage(BODY, delay))
 
 
-def test_a_letter_that_sqs_refuses_is_not_lost_in_silence(sqs: Stubber) -> None:
+def test_a_message_without_a_delay_has_the_queues_own(sqs: Stubber) -> None:
+    expect(sqs, f"{PUSHES}.fifo", MessageGroupId="bob", MessageDeduplicationId="d-1")
+
+    queue(f"{PUSHES}.fifo").send(OutgoingMessage(BODY, group="bob", deduplication_id="d-1"))
+
+
+def test_a_letter_that_sqs_refuses_is_not_lost_in_silence(sqs: Stubber, log_lines: "LogLines") -> None:
     sqs.add_client_error("send_message", "AWS.SimpleQueueService.NonExistentQueue")
 
-    with pytest.raises(ClientError):
-        queues.dead_letter(BODY, "order-42", NoAnswer("no answer"))
+    settlement = dead_letter("order-42", NoAnswer("no answer"))
+
+    assert settlement == Settlement(None, retry=True)
+    assert [line.get("error_type") for line in log_lines()] == [None, "QueueRefused"]
 
 
-def test_the_queues_are_those_of_the_environment(sqs: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PUSH_QUEUE_URL", "https://sqs.example/others")
-    expect(sqs, "https://sqs.example/others", DelaySeconds=0)
+def test_a_call_that_sqs_refuses_says_why(sqs: Stubber) -> None:
+    sqs.add_client_error("send_message", "AWS.SimpleQueueService.NonExistentQueue")
 
-    queues.enqueue(BODY, 0)
+    with pytest.raises(QueueRefused, match="NonExistentQueue") as refused:
+        queue().send(OutgoingMessage(BODY))
+
+    assert refused.value.outcome == Outcome.NOT_SENT
+    assert refused.value.aws_code == "AWS.SimpleQueueService.NonExistentQueue"
+
+
+def test_a_queue_that_cannot_be_reached_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url=PUSHES)
+
+    monkeypatch.setattr(aws.sqs(), "send_message", fail)
+
+    with pytest.raises(QueueError, match="cannot be reached") as failed:
+        queue().send(OutgoingMessage(BODY))
+
+    assert not isinstance(failed.value, QueueRefused)
+    assert failed.value.aws_code == "EndpointConnectionError"
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "is_fifo"),
+    [(PUSHES, "pushes", False), (f"{PUSHES}.fifo", "pushes.fifo", True)],
+)
+def test_a_queue_is_known_by_its_url(url: str, name: str, *, is_fifo: bool) -> None:
+    assert (queue(url).name, queue(url).is_fifo) == (name, is_fifo)
 
 
 @pytest.mark.parametrize("text", ["注文", "\x00\x1f\x7f", "\ufffe\uffff", "\ud800", "😀", '"\\'])
 def test_a_push_request_becomes_a_message_that_sqs_takes(text: str) -> None:
-    message = queues.as_message({"id": text})
+    message = as_message({"id": text})
     assert json.loads(message) == {"id": text}
     assert not re.search(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]", message)
 
 
 def test_japanese_stays_as_short_as_it_is() -> None:
-    assert queues.as_message({"id": "注文"}) == '{"id":"注文"}'
+    assert as_message({"id": "注文"}) == '{"id":"注文"}'

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from kii_push.common import aws
 from kii_push.errors import KiiUnreachable, LoginFailed
 from kii_push.kii.credentials import Credentials, CredentialsSource
-from kii_push.kii.tokens import LIFETIME, MARGIN, TokenSource
+from kii_push.kii.tokens import LIFETIME_SECONDS, MARGIN_SECONDS, TokenSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,14 @@ class Clock:
 class Logins:
     """Kii's side of a login: takes one client secret, counts, and hands out token-1, token-2, ..."""
 
-    def __init__(self, accepted: str = "first", lives: int = LIFETIME) -> None:
+    def __init__(self, accepted: str = "first", lives: int = LIFETIME_SECONDS) -> None:
         self.accepted = accepted
         self.lives = lives
         self.asked_with: list[str] = []
         self.minted = 0
 
     def __call__(self, credentials: Credentials, lifetime: int) -> tuple[str, int]:
-        assert lifetime == LIFETIME
+        assert lifetime == LIFETIME_SECONDS
         self.asked_with.append(credentials.client_secret)
         if credentials.client_secret != self.accepted:
             raise LoginFailed("no admin token for app a")
@@ -76,7 +76,7 @@ def test_a_token_is_minted_at_first_use_and_kept_until_its_margin(source: Source
     assert logins.minted == 0
 
     assert [tokens.get(), tokens.get()] == ["token-1", "token-1"]
-    clock.now += 600 - MARGIN - 0.001
+    clock.now += 600 - MARGIN_SECONDS - 0.001
     assert tokens.get() == "token-1"
     clock.now += 0.001
     assert tokens.get() == "token-2"
