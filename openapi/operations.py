@@ -1,7 +1,7 @@
 """The table of everything the HTTPS door does: which method of which path is served by which function.
 
 Paths are Kii's own after `/apps/{appID}`. The gateway routes by this table. Each function dispatches by a
-table of its own, which tests compare with this one.
+table of its own, which tests/template/test_operations.py compares with this one.
 """
 
 from collections.abc import Iterator
