@@ -8,7 +8,8 @@ import pytest
 
 from kii_push.common import aws
 from local.settings import ROOT
-from tests.template.model import by_default, folder, source
+from local.template import source
+from tests.template.model import by_default, folder
 
 
 def variables(function: str) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
 from tests.support import dead_letters
 
 if TYPE_CHECKING:
@@ -15,21 +16,9 @@ if TYPE_CHECKING:
     from local.stack import LocalStack
     from tests.support import Sandbox
 
-PATH = "/users/LOGIN_NAME:bob/push/messages"
-
-
-def message(**data: Any) -> dict[str, Any]:
-    """Return Kii's body of a push to MQTT devices."""
-    return {"data": data, "mqtt": {"enabled": True}}
-
-
-def to_bob(**data: Any) -> dict[str, Any]:
-    """Return a push request to bob."""
-    return {"target": {"user": "LOGIN_NAME:bob"}, "message": message(**data)}
-
 
 def test_https(doors: "Doors", device: "Device", sandbox: "Sandbox") -> None:
-    answer = doors.post(PATH, message(door="https"))
+    answer = doors.post(PATH_TO_BOB, message(door="https"))
 
     assert answer.status_code == 201
     assert device.wait_for(door="https")
@@ -99,7 +88,7 @@ def test_schedule(doors: "Doors", device: "Device") -> None:
 
 @pytest.mark.usefixtures("device")
 def test_an_unsigned_call_is_refused(stack: "LocalStack", sandbox: "Sandbox") -> None:
-    answer = httpx.post(f"{stack.api_url}{PATH}", json=message(door="https"), trust_env=False)
+    answer = httpx.post(f"{stack.api_url}{PATH_TO_BOB}", json=message(door="https"), trust_env=False)
 
     assert answer.status_code == 403
     assert sandbox.deliveries() == []
@@ -115,7 +104,7 @@ def test_an_unsigned_call_is_refused(stack: "LocalStack", sandbox: "Sandbox") ->
     ids=["malformed JSON", "unknown field", "broken Kii rule"],
 )
 def test_bad_input_is_a_problem_that_names_the_field(doors: "Doors", body: bytes, field: str) -> None:
-    answer = doors.http.post(PATH, content=body, headers={"Content-Type": "application/json"})
+    answer = doors.http.post(PATH_TO_BOB, content=body, headers={"Content-Type": "application/json"})
 
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"

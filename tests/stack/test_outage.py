@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.deploy import aws_session
-from tests.stack.test_doors import PATH, message, to_bob
+from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
 from tests.support import wait_until
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_nothing_is_lost_while_kii_is_down(
     handed_out: "Callable[[], int]",
 ) -> None:
     with stack.sandbox_stopped():
-        answer = doors.post(PATH, message(n=-1))
+        answer = doors.post(PATH_TO_BOB, message(n=-1))
         doors.enqueue(*(json.dumps(to_bob(n=n)) for n in range(5)))
         doors.schedule("outage", datetime.now(UTC) + timedelta(seconds=1), to_bob(n=5))
         assert wait_until(lambda: handed_out() == 6, within=60)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.stack.test_doors import PATH, message, to_bob
+from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
 from tests.support import wait_until
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def record(doors: "Doors", push_id: str) -> dict[str, Any]:
 @pytest.mark.usefixtures("device")
 def test_sent(doors: "Doors") -> None:
     push_id = uuid4().hex
-    answer = doors.post(PATH, message(a=1), **{"Idempotency-Key": push_id})
+    answer = doors.post(PATH_TO_BOB, message(a=1), **{"Idempotency-Key": push_id})
 
     assert record(doors, push_id) == {
         "id": push_id,
@@ -62,11 +62,11 @@ def test_from_the_queue(doors: "Doors", device: "Device") -> None:
 def test_unknown(stack: "LocalStack", doors: "Doors", device: "Device") -> None:
     push_id = uuid4().hex
     # With the first push goes the login: a fault that is for the send would hit a token of before the reset.
-    assert doors.post(PATH, message(a=1)).status_code == 201
+    assert doors.post(PATH_TO_BOB, message(a=1)).status_code == 201
     cut = {"match": {"method": "POST", "path": "*/push/messages"}, "drop": "after", "times": 1}
     httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=[cut], trust_env=False).raise_for_status()
 
-    answer = doors.post(PATH, message(cut="after"), **{"Idempotency-Key": push_id})
+    answer = doors.post(PATH_TO_BOB, message(cut="after"), **{"Idempotency-Key": push_id})
 
     assert answer.status_code == 504
     assert device.wait_for(cut="after"), "Kii took it all the same"

@@ -14,8 +14,7 @@ import pytest
 
 from local.deploy import aws_session
 from local.settings import ROOT
-from tests.stack.test_doors import PATH as TO_BOB
-from tests.stack.test_doors import message, to_bob
+from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
 from tests.support import wait_until
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ def test_what_is_too_late_by_now_is_not_sent(
     # `not_sent` is what the ledger says of a push that SQS has given up.
     fault(stack, status=503)
     exhausted = {"id": uuid4().hex, **to_bob(a="later"), "notAfter": not_after.isoformat()}
-    assert doors.post(TO_BOB, exhausted).status_code == 503
+    assert doors.post(PATH_TO_BOB, exhausted).status_code == 503
     give_up(stack, exhausted)
     assert wait_until(lambda: datetime.now(UTC) > not_after, within=30)
     asked = sandbox.calls()

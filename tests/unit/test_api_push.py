@@ -10,11 +10,10 @@ from kii_push.common.observability import metrics
 from kii_push.errors import NoAnswer, PushError
 from kii_push.kii.identifiers import Scope
 from kii_push.kii.objects import ObjectWrite
-from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Receipt
-from kii_push.push.preflight import Preflight
 from kii_push.push.request import BucketTarget, ObjectOperation, PushRequest, TopicTarget, UserTarget
 from tests import apps
+from tests.doubles.delivery import ScriptedDelivery
 from tests.doubles.mock_kii import MockKii, ok
 
 if TYPE_CHECKING:
@@ -22,22 +21,6 @@ if TYPE_CHECKING:
 
 MESSAGE = {"data": {"n": "1"}, "mqtt": {"enabled": True}}
 TEXT = "for bob's eyes"
-
-
-class WatchedDelivery(Delivery):
-    """Ends each push as it is told to, and remembers it; only a dry run reaches Kii."""
-
-    def __init__(self, end: Receipt | PushError | None = None, mock: MockKii | None = None) -> None:
-        self.kii = (mock or MockKii()).client()
-        self.preflight = Preflight()
-        self.end = end or Receipt("m-1")
-        self.requests: list[PushRequest] = []
-
-    def deliver(self, request: PushRequest) -> Receipt:
-        self.requests.append(request)
-        if isinstance(self.end, PushError):
-            raise self.end
-        return self.end
 
 
 def event(
@@ -57,7 +40,7 @@ def event(
 
 def send(call: dict[str, Any], end: Receipt | PushError | None = None) -> tuple[Any, PushRequest]:
     """Return the answer to a send, and the push that it became."""
-    delivery = WatchedDelivery(end)
+    delivery = ScriptedDelivery(end)
     answer = push_api.send(call, delivery)
     [request] = delivery.requests
     return answer, request
@@ -73,7 +56,7 @@ OPERATIONS: dict[str, ObjectOperation] = {
 
 def change(call: dict[str, Any], end: Receipt | PushError | None = None) -> tuple[Any, PushRequest]:
     """Return the answer to a change of an object, and the push that it became."""
-    delivery = WatchedDelivery(end)
+    delivery = ScriptedDelivery(end)
     answer = push_api.change_object(call, delivery, OPERATIONS[call["httpMethod"]])
     [request] = delivery.requests
     return answer, request
@@ -98,7 +81,7 @@ def test_a_message_goes_to_what_the_path_names(path: dict[str, str], target: obj
 
 def test_a_caller_cannot_pass_for_a_broadcast() -> None:
     call = event({"message": MESSAGE, "id": "sale:1", "broadcast": "sale"}, userID="u-1")
-    answer = push_api.send(call, WatchedDelivery())
+    answer = push_api.send(call, ScriptedDelivery())
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["errors"][0]["field"] == "broadcast"
 
@@ -124,7 +107,7 @@ def test_a_confirm_stands_in_the_query_or_in_the_push_request(query: str | None)
 def test_a_change_of_an_object_is_what_the_method_says(
     monkeypatch: pytest.MonkeyPatch, method: str, object_id: str | None, target: BucketTarget
 ) -> None:
-    app, delivery = apps.load("bucket_push", monkeypatch), WatchedDelivery()
+    app, delivery = apps.load("bucket_push", monkeypatch), ScriptedDelivery()
     monkeypatch.setattr(app, "delivery", delivery)
     value = None if method == "DELETE" else {"target": "a field like any other", "id": 5}
     path = {"thingID": "t-1", "bucketID": "readings"} | ({"objectID": object_id} if object_id else {})
@@ -200,7 +183,7 @@ def test_the_bodys_id_counts_unless_the_header_says_another() -> None:
 
     assert send(event(body, userID="u"))[1].id == "order-42"
     assert send(event(body, key="order-42", userID="u"))[1].id == "order-42"
-    delivery = WatchedDelivery()
+    delivery = ScriptedDelivery()
     answer = push_api.send(event(body, key="order-43", userID="u"), delivery)
     assert json.loads(answer["body"])["errors"][0]["field"] == "id"
     assert not delivery.requests
@@ -208,7 +191,7 @@ def test_the_bodys_id_counts_unless_the_header_says_another() -> None:
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 129, "ü"])
 def test_a_key_that_cannot_be_recorded_is_refused(key: str) -> None:
-    delivery = WatchedDelivery()
+    delivery = ScriptedDelivery()
 
     answer = push_api.send(event(MESSAGE, key=key, userID="u"), delivery)
 
@@ -239,7 +222,7 @@ def test_a_push_that_is_sent_is_logged_and_counted(log_lines: "LogLines") -> Non
 def test_a_dry_run_sends_counts_and_logs_no_push(log_lines: "LogLines") -> None:
     mock = MockKii()
     mock.gives(ok({"userID": "u-1"}), ok({"installations": []}))
-    delivery = WatchedDelivery(mock=mock)
+    delivery = ScriptedDelivery(mock=mock)
 
     answer = push_api.send(event(MESSAGE, key="k", query="dryRun=true", userID="LOGIN_NAME:bob"), delivery)
 

@@ -15,19 +15,11 @@ from botocore.stub import Stubber
 from kii_push.common import aws
 from kii_push.errors import Outcome, SecretError
 from kii_push.kii.credentials import MAX_AGE_SECONDS, SITES, Credentials, CredentialsSource
+from tests.doubles.mock_kii import Clock
 
 NAME = "kii/app"
 SECRET = {"appID": "a", "clientID": "c", "clientSecret": "hush-hush", "baseURL": "https://kii.example/api"}
 THREADS = 16
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

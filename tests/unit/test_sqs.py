@@ -20,11 +20,9 @@ from kii_push.errors import (
     Violation,
     kii_error,
 )
-from kii_push.push.delivery import Delivery
-from kii_push.push.ledger import Receipt
-from kii_push.push.request import PushRequest
 from kii_push.queues.sqs import OutgoingMessage, Queue, as_message
 from kii_push.queues.unattended import Settlement, UnattendedDelivery
+from tests.doubles.delivery import ScriptedDelivery
 
 if TYPE_CHECKING:
     from tests.unit.conftest import LogLines
@@ -49,19 +47,9 @@ def queue(url: str = PUSHES) -> Queue:
     return Queue(aws.sqs(), url)
 
 
-class FailingDelivery(Delivery):
-    """Ends every push with the same error."""
-
-    def __init__(self, error: PushError) -> None:
-        self.error = error
-
-    def deliver(self, request: PushRequest) -> Receipt:  # noqa: ARG002 (as the real one)
-        raise self.error
-
-
 def dead_letter(push_id: str, error: PushError) -> Settlement:
     """Deliver a push that ends with this error."""
-    return UnattendedDelivery(FailingDelivery(error), queue(DEAD_LETTERS)).deliver(BODY, push_id)
+    return UnattendedDelivery(ScriptedDelivery(error), queue(DEAD_LETTERS)).deliver(BODY, push_id)
 
 
 def strings(**attributes: str) -> dict[str, dict[str, str]]:

@@ -13,20 +13,12 @@ from kii_push.common import aws
 from kii_push.errors import KiiUnreachable, LoginFailed
 from kii_push.kii.credentials import Credentials, CredentialsSource
 from kii_push.kii.tokens import LIFETIME_SECONDS, MARGIN_SECONDS, TokenSource
+from tests.doubles.mock_kii import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 THREADS = 16
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Logins:
