@@ -9,8 +9,9 @@ from typing import Any, Self
 from local.build import build
 from local.process import birth, end_other
 from local.progress import Step, silent
+from local.servers import Ports
 from local.settings import STATE
-from local.stack import LocalStack, Ports
+from local.stack import LocalStack
 
 RECORD = STATE / "up.json"
 

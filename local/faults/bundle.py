@@ -145,7 +145,7 @@ class Bundle:
             text=True,
             check=True,
         ).stdout
-        ministack = str(self._stack.servers[-1].pid)
+        ministack = str(self._stack.ministack_pid)
         rows = [line.split(None, 2) for line in listed.splitlines()]
         return [
             int(pid) for pid, parent, command in rows if parent == ministack and f"-lambda-{name}-" in command
