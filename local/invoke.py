@@ -7,22 +7,26 @@ from local.events import example_event
 from local.process import LocalError
 from local.progress import Step, console
 from local.rie import FunctionError, RunningFunction
-from local.stack import LocalStack
 from local.template import logical_id
 from local.up import running_stack
+from local.workbench import Workbench
 
 
 def invoke(folder: str, step: Step) -> None:
     """Print what the function answers to `events/<folder>.json`, and what it logged.
 
-    Uses the stack that `make up` left running, or one of its own for the time it takes. Raises LocalError.
+    Uses the stack that `make up` left running, or a workbench for the time it takes. Raises LocalError.
     """
     name = logical_id(folder)
     event = example_event(folder)
     with ExitStack() as cleanup:
-        stack = running_stack() or cleanup.enter_context(LocalStack.new("invoke", step))
+        servers = running_stack() or cleanup.enter_context(Workbench.new("invoke", step))
         function = RunningFunction(
-            name, build=build(step), endpoint=stack.endpoint, directory=stack.directory
+            name,
+            build=build(step),
+            endpoint=servers.endpoint,
+            directory=servers.directory,
+            variables=servers.function_variables(name),
         )
         with function:
             try:

@@ -14,9 +14,10 @@ from typing import Any, Self
 
 import httpx
 
-from local.deploy import deployed_function
+from local.deploy import STACK_NAME
 from local.process import LocalError, end, free_ports, start
 from local.settings import ARCHITECTURE, ROOT, aws_variables
+from local.template import function
 
 PYTHON = ROOT / ".tools/runtime/bin/python"
 RAPID = "lib/python3.13/site-packages/samcli/local/rapid"
@@ -42,37 +43,36 @@ class RunningFunction:
         build: Path,
         endpoint: str,
         directory: Path,
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, str],
     ) -> None:
-        """Take the function's own configuration from its deployment at `endpoint`.
+        """Prepare the function; `build` is the folder that `sam build` filled, `endpoint` AWS's.
 
-        `build` is the folder that `sam build` filled; `variables` replace some of the function's own; the
-        log, with what the function prints, goes to `directory`.
+        `variables` are the function's environment variables. The log, with what the function prints, goes to
+        `directory`.
         """
         if not PYTHON.exists() or not EMULATOR.exists():
             raise LocalError("The Lambda runtime is not installed: run `make setup`.")
-        deployed = deployed_function(endpoint, logical_id)
+        properties = function(logical_id)
         self.log = directory / f"{logical_id}.log"
         self._build, self._logical_id = build, logical_id
         self._emulator, self._runtime_api = free_ports(2)
-        self._handler = deployed["Handler"]
+        self._handler = properties["Handler"]
         self._environment = {
             "PATH": os.environ["PATH"],
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "LAMBDA_TASK_ROOT": str(build / logical_id),
             "PYTHONPATH": f"{build / logical_id}:{_layer(build) / 'python'}",
-            "AWS_LAMBDA_FUNCTION_NAME": deployed["FunctionName"],
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(deployed["Timeout"]),
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(deployed["MemorySize"]),
+            "AWS_LAMBDA_FUNCTION_NAME": f"{STACK_NAME}-{logical_id}",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties["MemorySize"]),
             **aws_variables(endpoint),
-            **deployed.get("Environment", {}).get("Variables", {}),
-            **(variables or {}),
+            **variables,
         }
         # The emulator panics when a second invocation comes before the first is done.
         self._one_at_a_time = threading.Lock()
         self._http = httpx.Client(
-            timeout=deployed["Timeout"] + 10, transport=httpx.HTTPTransport(retries=3), trust_env=False
+            timeout=properties["Timeout"] + 10, transport=httpx.HTTPTransport(retries=3), trust_env=False
         )
 
     def __enter__(self) -> Self:

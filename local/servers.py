@@ -90,6 +90,13 @@ class LocalServers(ABC):
     def _provision(self) -> None:
         """Make in the running servers what this is for."""
 
+    @abstractmethod
+    def function_variables(self, logical_id: str) -> dict[str, str]:
+        """Return the environment variables of a function, by its name in the template.
+
+        Raises LocalError when the template has no such function.
+        """
+
     @property
     def servers(self) -> list["subprocess.Popen[bytes]"]:
         """The servers that this process started: none where it found them running."""

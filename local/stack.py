@@ -8,7 +8,7 @@ from typing import override
 import httpx
 
 from local.build import build
-from local.deploy import Outputs, deploy, outputs, put_kii_secret
+from local.deploy import Outputs, deploy, deployed_function, outputs, put_kii_secret
 from local.servers import LocalServers
 from local.settings import aws_variables
 
@@ -55,6 +55,10 @@ class LocalStack(LocalServers):
                 yield
         finally:
             self._tell_sandbox()
+
+    @override
+    def function_variables(self, logical_id: str) -> dict[str, str]:
+        return deployed_function(self.endpoint, logical_id).get("Environment", {}).get("Variables", {})
 
     def variables(self) -> dict[str, str]:
         """Return the environment in which the README's examples reach this stack."""

@@ -9,6 +9,7 @@ from local.device import Device
 from local.doors import Doors
 from local.faults.run import PARAMETERS
 from local.progress import silent
+from local.servers import LocalServers
 from local.stack import LocalStack
 from tests.support import Sandbox, drop_dead_letters, empty_tables
 
@@ -33,7 +34,7 @@ def _no_profile() -> None:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
-    """Run the local stack, once for all tests of a run; its logs stay when one of them fails."""
+    """Run the local stack, once for all tests of a process; its logs stay when one of them fails."""
     stack = LocalStack.new("test", silent, parameters=PARAMETERS).start()
     yield stack
     stack.stop(keep_logs=bool(request.session.testsfailed))
@@ -47,19 +48,25 @@ def doors(stack: LocalStack) -> Iterator[Doors]:
     doors.close()
 
 
+@pytest.fixture(scope="session")
+def servers(stack: LocalStack) -> LocalServers:
+    """The sandbox and MiniStack of the fixtures below; tests/functions has its own, with nothing deployed."""
+    return stack
+
+
 @pytest.fixture
-def sandbox(stack: LocalStack) -> Iterator[Sandbox]:
-    """The local stack's sandbox, fresh from its seed; the bundle has neither memory nor dead letters."""
-    empty_tables(stack)
-    drop_dead_letters(stack)
-    sandbox = Sandbox(stack.sandbox_url)
+def sandbox(servers: LocalServers) -> Iterator[Sandbox]:
+    """The sandbox, fresh from its seed; the bundle has neither memory nor dead letters."""
+    empty_tables(servers.endpoint)
+    drop_dead_letters(servers.endpoint)
+    sandbox = Sandbox(servers.sandbox_url)
     sandbox.reset()
     yield sandbox
     sandbox.close()
 
 
 @pytest.fixture
-def device(stack: LocalStack, sandbox: Sandbox) -> Iterator[Device]:  # noqa: ARG001 (reset before)
+def device(servers: LocalServers, sandbox: Sandbox) -> Iterator[Device]:  # noqa: ARG001 (reset before)
     """Bob's device, connected."""
-    with Device(stack.kii_url, "bob") as device:
+    with Device(servers.kii_url, "bob") as device:
         yield device

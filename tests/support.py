@@ -1,5 +1,6 @@
 """The tests' view of Kii and of queues: what reached whom, and what was left where."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from itertools import batched
@@ -137,33 +138,37 @@ class Queue(sqs.Queue):
         self._client.close()
 
 
-def empty_tables(stack: "LocalStack") -> None:
+@functools.cache
+def _deployed(endpoint: str) -> dict[str, tuple[str, str]]:
+    """Return what is deployed: the name in the template, the type and the name that AWS gave."""
+    client = aws_session().client("cloudformation", endpoint_url=endpoint)
+    found = client.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    client.close()
+    return {each["LogicalResourceId"]: (each["ResourceType"], each["PhysicalResourceId"]) for each in found}
+
+
+def empty_tables(endpoint: str) -> None:
     """Make the deployed bundle forget what it has sent, and when Kii was not to be asked."""
-    session = aws_session()
-    resources = session.client("cloudformation", endpoint_url=stack.endpoint)
-    tables = session.client("dynamodb", endpoint_url=stack.endpoint)
-    for resource in resources.describe_stack_resources(StackName=STACK_NAME)["StackResources"]:
-        if resource["ResourceType"] == "AWS::DynamoDB::Table":
-            name = resource["PhysicalResourceId"]
-            keys = [
-                key["AttributeName"] for key in tables.describe_table(TableName=name)["Table"]["KeySchema"]
+    client = aws_session().client("dynamodb", endpoint_url=endpoint)
+    for kind, name in _deployed(endpoint).values():
+        if kind != "AWS::DynamoDB::Table":
+            continue
+        keys = [key["AttributeName"] for key in client.describe_table(TableName=name)["Table"]["KeySchema"]]
+        pages = client.get_paginator("scan").paginate(TableName=name)
+        items = [item for page in pages for item in page["Items"]]
+        for some in batched(items, 25, strict=False):
+            deletions: list[WriteRequestTypeDef] = [
+                {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in some
             ]
-            pages = tables.get_paginator("scan").paginate(TableName=name)
-            items = [item for page in pages for item in page["Items"]]
-            for some in batched(items, 25, strict=False):
-                deletions: list[WriteRequestTypeDef] = [
-                    {"DeleteRequest": {"Key": {key: item[key] for key in keys}}} for item in some
-                ]
-                answer = tables.batch_write_item(RequestItems={name: deletions})
-                assert not answer["UnprocessedItems"]
-    resources.close()
-    tables.close()
+            answer = client.batch_write_item(RequestItems={name: deletions})
+            assert not answer["UnprocessedItems"]
+    client.close()
 
 
-def drop_dead_letters(stack: "LocalStack") -> None:
+def drop_dead_letters(endpoint: str) -> None:
     """Take away the dead letters that an earlier test has left."""
-    client = aws_session().client("sqs", endpoint_url=stack.endpoint)
-    client.purge_queue(QueueUrl=stack.outputs.DeadLetterQueueUrl)
+    client = aws_session().client("sqs", endpoint_url=endpoint)
+    client.purge_queue(QueueUrl=_deployed(endpoint)["DeadLetterQueue"][1])
     client.close()
 
 

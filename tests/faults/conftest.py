@@ -36,7 +36,7 @@ def warm(stack: LocalStack, doors: Doors, bundle: Bundle) -> None:
 def kii(stack: LocalStack, bundle: Bundle, warm: None) -> Iterator[Kii]:  # noqa: ARG001 (once before)
     """The sandbox with a device of bob's and no faults."""
     bundle.purge()
-    empty_tables(stack)
+    empty_tables(stack.endpoint)
     with Kii(stack.sandbox_url) as kii:
         kii.count_from_now()
         try:

@@ -7,39 +7,55 @@ from uuid import uuid4
 
 import pytest
 
+from local.build import build
 from local.deploy import aws_session
+from local.progress import silent
 from local.rie import RunningFunction
-from local.stack import LocalStack
 from local.template import logical_id
+from local.workbench import Workbench
 from tests.support import Queue, Sandbox
 
 type Run = Callable[..., RunningFunction]
 type MakeSecret = Callable[[str], str]
 
 
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The folder that `sam build` filled."""
+    return build(silent)
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Iterator[Workbench]:
+    """Nothing is deployed: there is only what the functions' environments name."""
+    workbench = Workbench.new("test", silent).start()
+    yield workbench
+    workbench.stop(keep_logs=bool(request.session.testsfailed))
+
+
 @pytest.fixture
-def run(stack: LocalStack, sandbox: Sandbox, tmp_path: Path) -> Iterator[Run]:  # noqa: ARG001 (fresh)
+def run(built: Path, servers: Workbench, sandbox: Sandbox, tmp_path: Path) -> Iterator[Run]:  # noqa: ARG001 (fresh)
     """Start the function of a folder; keywords replace its environment variables."""
     with ExitStack() as running:
 
         def start(folder: str, **variables: str) -> RunningFunction:
-            return running.enter_context(
-                RunningFunction(
-                    logical_id(folder),
-                    build=stack.build,
-                    endpoint=stack.endpoint,
-                    directory=tmp_path,
-                    variables=variables,
-                )
+            name = logical_id(folder)
+            function = RunningFunction(
+                name,
+                build=built,
+                endpoint=servers.endpoint,
+                directory=tmp_path,
+                variables=servers.function_variables(name) | variables,
             )
+            return running.enter_context(function)
 
         yield start
 
 
 @pytest.fixture
-def make_secret(stack: LocalStack) -> Iterator[MakeSecret]:
+def make_secret(servers: Workbench) -> Iterator[MakeSecret]:
     """Make a secret with this content; returns its name."""
-    client = aws_session().client("secretsmanager", endpoint_url=stack.endpoint)
+    client = aws_session().client("secretsmanager", endpoint_url=servers.endpoint)
     names: list[str] = []
 
     def make(content: str) -> str:
@@ -54,16 +70,16 @@ def make_secret(stack: LocalStack) -> Iterator[MakeSecret]:
 
 
 @pytest.fixture
-def dead_letters(stack: LocalStack) -> Iterator[Queue]:
+def dead_letters(servers: Workbench) -> Iterator[Queue]:
     """A dead-letter queue for the function under test alone."""
-    queue = Queue(stack.endpoint)
+    queue = Queue(servers.endpoint)
     yield queue
     queue.close()
 
 
 @pytest.fixture
-def push_queue(stack: LocalStack) -> Iterator[Queue]:
-    """A push queue that no deployed function takes from."""
-    queue = Queue(stack.endpoint)
+def push_queue(servers: Workbench) -> Iterator[Queue]:
+    """A push queue of the test's own."""
+    queue = Queue(servers.endpoint)
     yield queue
     queue.close()

@@ -9,15 +9,15 @@ from local.events import example_event
 from local.rie import FunctionError
 
 if TYPE_CHECKING:
-    from local.stack import LocalStack
+    from local.workbench import Workbench
     from tests.functions.conftest import Run
     from tests.support import Queue
 
 
 def test_a_stretch_that_failed_is_taken_again_long_before_the_queues_visibility_ends(
-    run: "Run", stack: "LocalStack", push_queue: "Queue"
+    run: "Run", servers: "Workbench", push_queue: "Queue"
 ) -> None:
-    client = aws_session().client("sqs", endpoint_url=stack.endpoint)
+    client = aws_session().client("sqs", endpoint_url=servers.endpoint)
     client.send_message(QueueUrl=push_queue.url, MessageBody='{"broadcast": "no-such-broadcast"}')
     [message] = client.receive_message(QueueUrl=push_queue.url, VisibilityTimeout=5400)["Messages"]
     client.close()

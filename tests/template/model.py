@@ -3,7 +3,6 @@
 import copy
 import functools
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from samtranslator.translator.translator import Translator  # type: ignore[impor
 
 from local.deploy import aws_session
 from local.settings import ROOT
-from local.template import source
+from local.template import mentioned, source
 
 type Resource = dict[str, Any]
 
@@ -46,25 +45,6 @@ def of_type(kind: str) -> dict[str, Any]:
 def references(value: Any) -> Iterator[str]:
     """Yield the logical IDs of the stack's own resources that a value refers to."""
     yield from (name for name in mentioned(value) if name in resources())
-
-
-def mentioned(value: Any) -> Iterator[str]:
-    """Yield all names that a value refers to: resources, parameters, and what CloudFormation knows itself."""
-    if isinstance(value, list):
-        for each in value:
-            yield from mentioned(each)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "Ref":
-                yield inner
-            elif key == "Fn::GetAtt":
-                yield inner[0] if isinstance(inner, list) else inner.split(".")[0]
-            elif key == "Fn::Sub":
-                text, *variables = as_list(inner)
-                yield from re.findall(r"\$\{(\w+)", text)
-                yield from mentioned(variables)
-            else:
-                yield from mentioned(inner)
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from local.template import mentioned
 from tests.template.model import (
     allows,
     folder,
     functions,
-    mentioned,
     of_type,
     operations,
     references,

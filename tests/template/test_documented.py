@@ -4,8 +4,8 @@ import pytest
 
 from kii_push.push import request
 from kii_push.push.preflight import Preflight
-from local.template import source
-from tests.template.model import mentioned, of_type
+from local.template import mentioned, source
+from tests.template.model import of_type
 
 
 @pytest.mark.parametrize("parameter", source()["Parameters"])
