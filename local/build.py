@@ -24,7 +24,7 @@ def build(step: Step) -> Path:
     BUILDS.mkdir(parents=True, exist_ok=True)
     with (BUILDS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        target = BUILDS / _fingerprint()
+        target = build_folder()
         if target.exists():
             os.utime(target)
         else:
@@ -32,6 +32,11 @@ def build(step: Step) -> Path:
                 _sam_build(target)
             _prune()
     return target
+
+
+def build_folder() -> Path:
+    """Return the folder for the build of the sources as they are now, whether it is there or not."""
+    return BUILDS / _fingerprint()
 
 
 def _sam_build(target: Path) -> None:

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from local.build import build
-from local.process import birth, end_other
+from local.build import build, build_folder
+from local.process import LocalError, birth, end_other
 from local.progress import Step, silent
 from local.servers import Ports
 from local.settings import STATE
@@ -80,6 +80,16 @@ def running_stack() -> LocalStack | None:
     """Return the stack that `make up` left running, None when there is none."""
     record = Record.read()
     return _attach(record, silent) if record and record.alive else None
+
+
+def up_to_date_stack() -> LocalStack:
+    """Return the running stack; LocalError when there is none, or other sources than these are deployed."""
+    stack = running_stack()
+    if stack is None:
+        raise LocalError("No local stack is running: start it by `make up`.")
+    if stack.build != build_folder():
+        raise LocalError("The running stack has other sources deployed: deploy these by `make up`.")
+    return stack
 
 
 def _attach(record: Record, step: Step) -> LocalStack:

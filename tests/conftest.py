@@ -11,6 +11,7 @@ from local.faults.run import PARAMETERS
 from local.progress import silent
 from local.servers import LocalServers
 from local.stack import LocalStack
+from local.up import up_to_date_stack
 from tests.support import Sandbox, drop_dead_letters, empty_tables
 
 
@@ -34,7 +35,13 @@ def _no_profile() -> None:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
-    """Run the local stack, once for all tests of a process; its logs stay when one of them fails."""
+    """Run the local stack, once for all tests of a process; its logs stay when one of them fails.
+
+    With STACK=up it is the one that `make up` left running, whose sandbox goes back to its seed.
+    """
+    if os.environ.get("STACK") == "up":
+        yield up_to_date_stack()
+        return
     stack = LocalStack.new("test", silent, parameters=PARAMETERS).start()
     yield stack
     stack.stop(keep_logs=bool(request.session.testsfailed))
