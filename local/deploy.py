@@ -68,14 +68,15 @@ def deploy(endpoint: str, build: Path, log: Path, parameters: Mapping[str, str] 
 
 def put_kii_secret(endpoint: str, secret_arn: str, base_url: str) -> None:
     """Tell the deployed functions, through their secret, that Kii is the sandbox at `base_url`."""
-    secret = {
-        "appID": APP_ID,
-        "clientID": CLIENT_ID,
-        "clientSecret": CLIENT_SECRET,
-        "baseURL": base_url,
-    }
     client = aws_session().client("secretsmanager", endpoint_url=endpoint)
-    client.put_secret_value(SecretId=secret_arn, SecretString=json.dumps(secret))
+    client.put_secret_value(SecretId=secret_arn, SecretString=kii_secret(base_url))
+
+
+def kii_secret(base_url: str) -> str:
+    """Return the secret's content for the sandbox's app, Kii being at `base_url`."""
+    return json.dumps(
+        {"appID": APP_ID, "clientID": CLIENT_ID, "clientSecret": CLIENT_SECRET, "baseURL": base_url}
+    )
 
 
 def deployed_function(endpoint: str, logical_id: str) -> "FunctionConfigurationResponseTypeDef":

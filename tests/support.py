@@ -11,6 +11,7 @@ import httpx
 
 from kii_push.queues import sqs
 from local.deploy import STACK_NAME, aws_session
+from local.faults.kii import SENDS
 from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
 from tests.doubles.aws_clients import patched
 
@@ -78,6 +79,10 @@ class Sandbox:
             for each in found
             if not each["path"].endswith("/oauth2/token")
         ]
+
+    def fail_sends(self, **rule: Any) -> None:
+        """Let sends fail by this rule of the sandbox's, such as `status=503, times=1`."""
+        self._control.put("/faults", json=[{"match": SENDS, **rule}]).raise_for_status()
 
     def close(self) -> None:
         self._control.close()

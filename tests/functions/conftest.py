@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from local.build import build
-from local.deploy import aws_session
+from local.deploy import aws_session, kii_secret
+from local.process import free_ports
 from local.progress import silent
 from local.rie import RunningFunction
 from local.template import logical_id
@@ -67,6 +68,13 @@ def make_secret(servers: Workbench) -> Iterator[MakeSecret]:
     for name in names:
         client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
     client.close()
+
+
+@pytest.fixture
+def unreachable_kii(make_secret: MakeSecret) -> str:
+    """The name of a secret that says Kii is where nothing listens."""
+    [port] = free_ports(1)
+    return make_secret(kii_secret(f"http://127.0.0.1:{port}/api"))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from local.events import example_event
-from local.process import free_ports
-from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
+from local.settings import CLIENT_SECRET
+from tests.functions.answers import problem
 
 if TYPE_CHECKING:
     from local.device import Device
@@ -28,15 +28,6 @@ SCOPES: dict[str, tuple[str, dict[str, str]]] = {
 def with_body(name: str, body: str) -> dict[str, Any]:
     """Return the function's example event with another body, and so another push."""
     return example_event(name, headers={"Idempotency-Key": str(uuid4())}, body=body)
-
-
-def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
-    """Return the problem in an answer, after checking that it is one of this status."""
-    assert answer["statusCode"] == status
-    assert answer["headers"]["Content-Type"] == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer["body"])
-    assert body["status"] == status
-    return body
 
 
 def test_direct_push_reaches_the_device(run: "Run", device: "Device", sandbox: "Sandbox") -> None:
@@ -100,11 +91,8 @@ def test_an_unknown_user_is_kiis_own_404(run: "Run") -> None:
     assert problem(answer, 404)["errorCode"] == "USER_NOT_FOUND"
 
 
-def test_kii_unreachable_is_503_with_retry_after(run: "Run", make_secret: "MakeSecret") -> None:
-    [port] = free_ports(1)
-    base_url = f"http://127.0.0.1:{port}/api"
-    secret = {"appID": APP_ID, "clientID": CLIENT_ID, "clientSecret": CLIENT_SECRET, "baseURL": base_url}
-    function = run("direct_push", KII_SECRET_ID=make_secret(json.dumps(secret)))
+def test_kii_unreachable_is_503_with_retry_after(run: "Run", unreachable_kii: str) -> None:
+    function = run("direct_push", KII_SECRET_ID=unreachable_kii)
 
     answer = function.invoke(example_event("direct_push"))
 

@@ -7,6 +7,7 @@ import pytest
 
 from local.events import example_event as event
 from local.settings import ROOT
+from tests.functions.answers import problem
 
 if TYPE_CHECKING:
     from local.device import Device
@@ -14,14 +15,6 @@ if TYPE_CHECKING:
     from tests.support import Sandbox
 
 TOKEN = "a-device-token"
-
-
-def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
-    """Return the problem in an answer, after checking that it is one of this status."""
-    assert answer["statusCode"] == status
-    assert answer["headers"]["Content-Type"] == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer["body"])
-    return body
 
 
 def test_a_topic_is_created_found_and_deleted(run: "Run", sandbox: "Sandbox") -> None:

@@ -4,8 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from local.events import example_event
-from local.process import free_ports
-from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
+from tests.mqtt_pushes import to_bob
 
 if TYPE_CHECKING:
     from local.device import Device
@@ -13,25 +12,10 @@ if TYPE_CHECKING:
     from tests.support import Queue, Sandbox
 
 
-def push(**data: Any) -> dict[str, Any]:
-    """Return a push request to bob's MQTT devices."""
-    networks = {"mqtt": {"enabled": True}}
-    return {"target": {"user": "LOGIN_NAME:bob"}, "message": {"data": data, **networks}}
-
-
 def batch(*bodies: str) -> dict[str, Any]:
     """Return the event of a batch with these bodies, `message-0` and up."""
     records = [{"messageId": f"message-{index}", "body": body} for index, body in enumerate(bodies)]
     return example_event("queue_push", Records=records)
-
-
-def unreachable() -> str:
-    """Return a secret's content that points to a port where nothing listens."""
-    [port] = free_ports(1)
-    base_url = f"http://127.0.0.1:{port}/api"
-    return json.dumps(
-        {"appID": APP_ID, "clientID": CLIENT_ID, "clientSecret": CLIENT_SECRET, "baseURL": base_url}
-    )
 
 
 def test_queue_push_sends_every_message_of_the_batch(run: "Run", device: "Device") -> None:
@@ -45,8 +29,8 @@ def test_queue_push_sends_every_message_of_the_batch(run: "Run", device: "Device
 def test_one_bad_message_among_ten_goes_to_the_dead_letter_queue_and_nine_are_sent(
     run: "Run", device: "Device", sandbox: "Sandbox", dead_letters: "Queue"
 ) -> None:
-    bodies = [json.dumps(push(n=n)) for n in range(10)]
-    bodies[4] = json.dumps({**push(n=4), "colour": "red"})
+    bodies = [json.dumps(to_bob(n=n)) for n in range(10)]
+    bodies[4] = json.dumps({**to_bob(n=4), "colour": "red"})
     function = run("queue_push", DEAD_LETTER_QUEUE_URL=dead_letters.url)
 
     answer = function.invoke(batch(*bodies))
@@ -75,13 +59,11 @@ def test_malformed_json_on_the_queue_is_dead_lettered_as_it_came(run: "Run", dea
 
 
 def test_messages_go_back_to_the_queue_while_kii_is_unreachable(
-    run: "Run", make_secret: "MakeSecret", dead_letters: "Queue"
+    run: "Run", unreachable_kii: str, dead_letters: "Queue"
 ) -> None:
-    function = run(
-        "queue_push", KII_SECRET_ID=make_secret(unreachable()), DEAD_LETTER_QUEUE_URL=dead_letters.url
-    )
+    function = run("queue_push", KII_SECRET_ID=unreachable_kii, DEAD_LETTER_QUEUE_URL=dead_letters.url)
 
-    answer = function.invoke(batch(*(json.dumps(push(n=n)) for n in range(10))))
+    answer = function.invoke(batch(*(json.dumps(to_bob(n=n)) for n in range(10))))
 
     back = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
     assert back == {f"message-{n}" for n in range(10)}
@@ -94,7 +76,7 @@ def test_messages_go_back_to_the_queue_while_the_secret_is_unusable(
     name = make_secret('{"appID": "a"}')
     function = run("queue_push", KII_SECRET_ID=name, DEAD_LETTER_QUEUE_URL=dead_letters.url)
 
-    answer = function.invoke(batch(json.dumps(push(n=1))))
+    answer = function.invoke(batch(json.dumps(to_bob(n=1))))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
     assert dead_letters.messages() == []
@@ -115,9 +97,9 @@ def test_scheduled_push_sends_its_input(run: "Run", device: "Device", dead_lette
 def test_a_bad_schedule_input_is_dead_lettered_with_the_field(run: "Run", dead_letters: "Queue") -> None:
     function = run("scheduled_push", DEAD_LETTER_QUEUE_URL=dead_letters.url)
 
-    assert function.invoke({**push(n=1), "onUnknown": "shrug"}) is None
-    assert function.invoke(push(n=1)) is None
-    assert function.invoke([push(n=1)]) is None
+    assert function.invoke({**to_bob(n=1), "onUnknown": "shrug"}) is None
+    assert function.invoke(to_bob(n=1)) is None
+    assert function.invoke([to_bob(n=1)]) is None
 
     letters = [
         {name: each["StringValue"] for name, each in letter["MessageAttributes"].items()}
@@ -128,16 +110,16 @@ def test_a_bad_schedule_input_is_dead_lettered_with_the_field(run: "Run", dead_l
 
 
 def test_a_scheduled_push_goes_to_the_push_queue_while_kii_is_unreachable(
-    run: "Run", make_secret: "MakeSecret", push_queue: "Queue", dead_letters: "Queue"
+    run: "Run", unreachable_kii: str, push_queue: "Queue", dead_letters: "Queue"
 ) -> None:
     function = run(
         "scheduled_push",
-        KII_SECRET_ID=make_secret(unreachable()),
+        KII_SECRET_ID=unreachable_kii,
         PUSH_QUEUE_URL=push_queue.url,
         DEAD_LETTER_QUEUE_URL=dead_letters.url,
     )
 
-    request = {"id": "digest-1", **push(n=1)}
+    request = {"id": "digest-1", **to_bob(n=1)}
     assert function.invoke(request) is None
 
     # It waits for as long as Kii should be left alone.

@@ -17,6 +17,12 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield origin
 
 
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Run asynchronous tests on the event loop that the sandbox runs on."""
+    return "asyncio", {"use_uvloop": True}
+
+
 @pytest.fixture
 def kii(origin: str) -> Iterator[Kii]:
     with Kii(origin) as kii:

@@ -13,6 +13,7 @@ from local.process import free_ports, running
 APP = "sandbox-app"
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 OK = {"data": {"msg": "hi"}, "gcm": {"enabled": True}, "apns": {"enabled": True}}
+PATH_TO_BOB = "/users/LOGIN_NAME:bob/push/messages"
 EVERY_NETWORK = {"data": {"msg": "hi"}} | {
     network: {"enabled": True} for network in ("gcm", "apns", "jpush", "mqtt")
 }
@@ -98,6 +99,10 @@ class Kii:
     def control(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Make a control call that must succeed."""
         return self.http.request(method, f"/_sandbox{path}", **request).raise_for_status()
+
+    def send(self, message: dict[str, Any] = OK, **request: Any) -> httpx.Response:
+        """Send a push to bob; `request` is what httpx takes beside the message."""
+        return self.call("POST", PATH_TO_BOB, json=message, **request)
 
     def deliveries(self, **filters: str) -> list[dict[str, Any]]:
         """Return what the devices were sent."""

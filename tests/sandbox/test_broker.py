@@ -25,11 +25,6 @@ V31, V311 = aiomqtt.ProtocolVersion.V31, aiomqtt.ProtocolVersion.V311
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": True}  # what the sandbox runs on
-
-
-@pytest.fixture(scope="module")
 async def broker(certificate: tuple[Path, Path]) -> AsyncIterator[Broker]:
     tcp, ws, tls, wss = free_ports(4)
     broker = Broker(

@@ -16,11 +16,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": True}
-
-
-@pytest.fixture(scope="module")
 async def broker() -> AsyncIterator[Broker]:
     tcp, ws = free_ports(2)
     broker = Broker(tcp_port=tcp, ws_port=ws)

@@ -27,11 +27,6 @@ pytestmark = pytest.mark.anyio
 FLOOD = 64 * 2**20
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": True}
-
-
 @contextlib.asynccontextmanager
 async def started(certificate: tuple[Path, Path]) -> AsyncIterator[Broker]:
     tcp, ws, wss = free_ports(3)

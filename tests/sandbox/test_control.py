@@ -9,13 +9,7 @@ import httpx
 import pytest
 
 from local.device import Device
-from tests.sandbox.kii import APP, EVERY_NETWORK, OK, Kii
-
-BOB = "/users/LOGIN_NAME:bob/push/messages"
-
-
-def send(kii: Kii) -> httpx.Response:
-    return kii.call("POST", BOB, json=OK)
+from tests.sandbox.kii import APP, EVERY_NETWORK, Kii
 
 
 def test_health_names_the_ports(kii: Kii) -> None:
@@ -31,9 +25,9 @@ def test_deliveries_are_numbered_and_filtered(kii: Kii) -> None:
     bobs, lamps = kii.install("bob"), kii.install("lamp", "MQTT")
     kii.call("PUT", "/topics/t")
     kii.call("POST", "/topics/t/push/subscriptions/things", "lamp")
-    first = send(kii).json()["pushMessageID"]
+    first = kii.send().json()["pushMessageID"]
     kii.call("POST", "/topics/t/push/messages", json=EVERY_NETWORK)
-    send(kii)
+    kii.send()
 
     one, two, three = kii.deliveries()
 
@@ -71,10 +65,10 @@ def test_a_control_call_that_there_is_not(kii: Kii) -> None:
 def test_requests_are_listed_without_their_secrets(kii: Kii) -> None:
     kii.reset()
     kii.login(grant_type="password", username="bob", password="password")
-    send(kii)
+    kii.send()
     kii.faults({"match": {"path": "*/push/messages"}, "drop": "before"})
     with pytest.raises(httpx.RemoteProtocolError):
-        send(kii)
+        kii.send()
 
     requests = kii.control("GET", "/requests").json()["requests"]
 
@@ -107,7 +101,7 @@ def test_back_to_the_seed(kii: Kii) -> None:
     with Device(f"{kii.origin}/api", "bob") as device:
         kii.call("PUT", "/topics/t")
         kii.call("POST", "/buckets/box/objects", json={})
-        kii.call("POST", BOB, json=EVERY_NETWORK)
+        kii.send(EVERY_NETWORK)
         assert device.wait_for(msg="hi")
         token, last = kii.token("admin"), kii.deliveries()[-1]["seq"]
         kii.faults({"status": 503})
@@ -121,7 +115,7 @@ def test_back_to_the_seed(kii: Kii) -> None:
         assert kii.deliveries() == []
         assert kii.control("GET", "/faults").json() == []
         kii.install("bob")
-        send(kii)
+        kii.send()
         assert kii.deliveries()[0]["seq"] > last  # whoever polls with `after` misses nothing
 
 
@@ -157,7 +151,7 @@ def test_events_as_they_happen(kii: Kii) -> None:
         happening = events(lines)
 
         installation_id = kii.install("bob")
-        send(kii)
+        kii.send()
         kii.reset()
 
         assert next(happening) == ("device", {"installationID": installation_id})

@@ -5,14 +5,9 @@ import time
 import httpx
 import pytest
 
-from tests.sandbox.kii import APP, OK, Kii
+from tests.sandbox.kii import APP, PATH_TO_BOB, Kii
 
-BOB = "/users/LOGIN_NAME:bob/push/messages"
 SENDS = {"method": "POST", "path": "*/push/messages"}
-
-
-def send(kii: Kii) -> httpx.Response:
-    return kii.call("POST", BOB, json=OK)
 
 
 def test_a_fault_that_answers_in_kiis_place(kii: Kii) -> None:
@@ -20,12 +15,12 @@ def test_a_fault_that_answers_in_kiis_place(kii: Kii) -> None:
     body = {"errorCode": "X", "message": "m"}
     kii.faults({"match": SENDS, "times": 1, "status": 503, "body": body, "headers": {"Retry-After": "7"}})
 
-    answer = send(kii)
+    answer = kii.send()
 
     assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (503, body, "7")
     assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
     assert kii.deliveries() == []
-    assert send(kii).status_code == 201
+    assert kii.send().status_code == 201
     assert len(kii.deliveries()) == 1
 
 
@@ -33,7 +28,7 @@ def test_a_fault_that_answers_in_kiis_place(kii: Kii) -> None:
 def test_a_429_without_json(kii: Kii, body: str | None, content: bytes) -> None:
     kii.faults({"match": SENDS, "status": 429, "body": body})
 
-    answer = send(kii)
+    answer = kii.send()
 
     assert (answer.status_code, answer.content) == (429, content)
     assert "json" not in answer.headers.get("Content-Type", "")
@@ -45,17 +40,17 @@ def test_a_cut_connection(kii: Kii, drop: str, delivered: int) -> None:
     kii.faults({"match": SENDS, "times": 1, "drop": drop})
 
     with pytest.raises(httpx.RemoteProtocolError):
-        send(kii)
+        kii.send()
 
     assert len(kii.deliveries()) == delivered
-    assert send(kii).status_code == 201
+    assert kii.send().status_code == 201
 
 
 def test_a_status_after_the_request_has_acted(kii: Kii) -> None:
     kii.install("bob")
     kii.faults({"match": SENDS, "status": 500, "after": True})
 
-    assert send(kii).status_code == 500
+    assert kii.send().status_code == 500
     assert len(kii.deliveries()) == 1
 
 
@@ -65,10 +60,10 @@ def test_a_delay_before_or_after_acting(kii: Kii, *, after: bool, delivered: int
     kii.faults({"match": SENDS, "times": 2, "delayMs": 800, "after": after})
 
     with pytest.raises(httpx.ReadTimeout):
-        kii.call("POST", BOB, json=OK, timeout=0.3)
+        kii.send(timeout=0.3)
 
     assert len(kii.deliveries()) == delivered
-    assert send(kii).status_code == 201  # by when the first one's delay is over as well
+    assert kii.send().status_code == 201  # by when the first one's delay is over as well
     assert len(kii.deliveries()) == delivered + 1
 
 
@@ -77,7 +72,7 @@ def test_a_delay_alone_changes_nothing_else(kii: Kii) -> None:
 
     started = time.monotonic()
 
-    assert send(kii).status_code == 201
+    assert kii.send().status_code == 201
     assert time.monotonic() - started >= 0.3
 
 
@@ -91,16 +86,16 @@ def test_only_the_first_rule_that_matches_applies(kii: Kii) -> None:
         {"status": 504},
     )
 
-    assert [send(kii).status_code for _ in range(4)] == [502, 502, 504, 504]
+    assert [kii.send().status_code for _ in range(4)] == [502, 502, 504, 504]
     assert kii.control("GET", "/faults").json()[2]["times"] == 0
     kii.faults()
-    assert send(kii).status_code == 201
+    assert kii.send().status_code == 201
 
 
 def test_a_fault_by_chance(kii: Kii) -> None:
     kii.faults({"match": SENDS, "status": 503, "probability": 0.5})
 
-    statuses = {send(kii).status_code for _ in range(60)}  # all alike: once in 10**17 runs
+    statuses = {kii.send().status_code for _ in range(60)}  # all alike: once in 10**17 runs
 
     assert statuses == {201, 503}
 
@@ -108,8 +103,8 @@ def test_a_fault_by_chance(kii: Kii) -> None:
 def test_a_preflight_has_no_faults(kii: Kii) -> None:
     kii.faults({"times": 1, "status": 503})
 
-    assert kii.call("OPTIONS", BOB, "nobody").status_code == 200
-    assert kii.call("POST", BOB, "nobody").status_code == 503
+    assert kii.call("OPTIONS", PATH_TO_BOB, "nobody").status_code == 200
+    assert kii.call("POST", PATH_TO_BOB, "nobody").status_code == 503
 
 
 @pytest.mark.parametrize(
@@ -135,4 +130,4 @@ def test_a_rule_that_cannot_be(kii: Kii, rules: object) -> None:
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("the body is not valid")
-    assert send(kii).status_code == 201
+    assert kii.send().status_code == 201

@@ -239,16 +239,16 @@ def test_an_endpoint_that_is_not_ready_and_one_that_has_expired(slow: Kii) -> No
     assert (first.status_code, first.headers["X-MQTT-TTL"]) == (200, "10")
 
     with Device(f"{slow.origin}/api", "bob") as device:
-        slow.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=EVERY_NETWORK)
+        slow.send(EVERY_NETWORK)
         assert device.wait_for(msg="hi") is not None
         device.received.clear()
         slow.control("PUT", "/clock", json={"offsetMs": 30_000})
-        slow.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=EVERY_NETWORK)
+        slow.send(EVERY_NETWORK)
         assert len(slow.deliveries(installationID=installation_id)) == 1  # an expired topic is not served
     assert_error(slow.call("GET", path, "bob"), 503, "MQTT_ENDPOINT_NOT_READY")
     slow.control("PUT", "/clock", json={"offsetMs": 33_000})
     second = slow.call("GET", path, "bob").json()
     assert second["mqttTopic"] != first.json()["mqttTopic"]
     with Device(f"{slow.origin}/api", "bob") as device:
-        slow.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=EVERY_NETWORK)
+        slow.send(EVERY_NETWORK)
         assert device.wait_for(msg="hi") is not None

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.process import end, free_ports
-from local.sandbox import start_sandbox
+from tests.sandbox.kii import sandbox
 
 FOLDER = Path(__file__).parents[1] / "interop"
 
@@ -28,10 +27,8 @@ def node() -> str:
 
 @pytest.fixture(scope="module")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port, mqtt_port = free_ports(2)
-    server = start_sandbox(port, mqtt_port, tmp_path_factory.mktemp("sandbox"))
-    yield f"http://127.0.0.1:{port}"
-    end(server)
+    with sandbox(tmp_path_factory.mktemp("sandbox")) as origin:
+        yield origin
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("*.test.mjs")))

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from local.device import Device
-from tests.sandbox.kii import APP, EVERY_NETWORK, OK, Kii, assert_error, sandbox
+from tests.sandbox.kii import APP, EVERY_NETWORK, OK, PATH_TO_BOB, Kii, assert_error, sandbox
 
-BOB = "/users/LOGIN_NAME:bob/push/messages"
 NO_GCM_NO_APNS = {"gcm": {"enabled": False}, "apns": {"enabled": False}}
 
 
@@ -42,7 +41,7 @@ def test_a_direct_push_is_answered_with_its_id(kii: Kii, user: str) -> None:
 def test_a_push_to_nobodys_devices_succeeds(kii: Kii) -> None:
     kii.call("PUT", "/topics/alerts")
 
-    assert kii.call("POST", BOB, json=OK).status_code == 201
+    assert kii.send().status_code == 201
     assert kii.call("POST", "/topics/alerts/push/messages", json=OK).status_code == 201
     assert kii.deliveries() == []
 
@@ -50,12 +49,12 @@ def test_a_push_to_nobodys_devices_succeeds(kii: Kii) -> None:
 @pytest.mark.parametrize(
     ("by", "path", "status"),
     [
-        ("admin", BOB, 201),
+        ("admin", PATH_TO_BOB, 201),
         ("bob", "/users/me/push/messages", 201),
-        ("bob", BOB, 201),
-        ("alice", BOB, 401),
-        ("lamp", BOB, 401),
-        ("anonymous", BOB, 401),
+        ("bob", PATH_TO_BOB, 201),
+        ("alice", PATH_TO_BOB, 401),
+        ("lamp", PATH_TO_BOB, 401),
+        ("anonymous", PATH_TO_BOB, 401),
         ("lamp", "/users/me/push/messages", 401),
     ],
 )
@@ -86,7 +85,7 @@ def test_an_unknown_user_or_topic(kii: Kii) -> None:
 def test_a_message_that_breaks_a_rule(kii: Kii, body: dict[str, Any]) -> None:
     kii.call("PUT", "/topics/alerts")
 
-    for path in (BOB, "/topics/alerts/push/messages"):
+    for path in (PATH_TO_BOB, "/topics/alerts/push/messages"):
         answer = kii.call("POST", path, json=body)
         assert_error(answer, 400, "INVALID_INPUT_DATA", "InvalidInputDataException")
         assert answer.json()["invalidFields"]
@@ -96,7 +95,7 @@ def test_the_direct_page_wants_both_flags_and_the_topic_page_one(kii: Kii) -> No
     kii.call("PUT", "/topics/alerts")
     body = {"data": {"a": "b"}, "fcm": {"enabled": True}}
 
-    assert kii.call("POST", BOB, json=body).status_code == 400
+    assert kii.send(body).status_code == 400
     assert kii.call("POST", "/topics/alerts/push/messages", json=body).status_code == 201
 
 
@@ -108,7 +107,7 @@ def test_what_a_direct_push_carries_on_each_network(kii: Kii) -> None:
         "apns": {"enabled": True, "alert": {"body": "Hello"}},
     }
 
-    kii.call("POST", BOB, json=body)
+    kii.send(body)
 
     uris = {"senderURI": "kiicloud://admins/APP_ADMIN", "sourceURI": f"kiicloud://users/{bob}"}
     assert payloads(kii) == {
@@ -169,7 +168,7 @@ def test_a_message_reaches_a_real_device(kii: Kii) -> None:
             "data": {"msg": "y", "z": "1"},
             "mqtt": {"enabled": True, "data": {"msg": "x"}},
         }
-        kii.call("POST", BOB, json={**body, "sendWhen": True, "sendOrigin": True})
+        kii.call("POST", PATH_TO_BOB, json={**body, "sendWhen": True, "sendOrigin": True})
 
         received = device.wait_for(msg="x")
 
@@ -219,7 +218,7 @@ def test_only_subscribers_are_reached(kii: Kii) -> None:
 def test_every_device_of_a_user_gets_its_copy(kii: Kii) -> None:
     ids = {kii.install("bob", installationRegistrationID=f"tok{number}") for number in range(3)}
 
-    kii.call("POST", BOB, json=OK)
+    kii.send()
 
     assert {each["installationID"] for each in kii.deliveries()} == ids
     assert len({each["pushMessageID"] for each in kii.deliveries()}) == 1
@@ -241,7 +240,7 @@ def test_development_and_production(kii: Kii, flags: dict[str, bool], reached: s
         kii.install("bob", installationRegistrationID="p"): "prod",
     }
 
-    kii.call("POST", BOB, json=OK | flags)
+    kii.call("POST", PATH_TO_BOB, json=OK | flags)
 
     assert {names[each["installationID"]] for each in kii.deliveries()} == reached
 
@@ -266,7 +265,7 @@ def test_development_and_production(kii: Kii, flags: dict[str, bool], reached: s
 def test_fcm_wins_over_gcm(kii: Kii, networks: dict[str, Any], carried: str | None) -> None:
     kii.install("bob")
 
-    answer = kii.call("POST", BOB, json={"data": {"a": "b"}, "apns": {"enabled": False}, **networks})
+    answer = kii.call("POST", PATH_TO_BOB, json={"data": {"a": "b"}, "apns": {"enabled": False}, **networks})
 
     assert answer.status_code == 201
     assert [each["payload"]["data"]["by"] for each in kii.deliveries()] == ([carried] if carried else [])
@@ -275,7 +274,11 @@ def test_fcm_wins_over_gcm(kii: Kii, networks: dict[str, Any], carried: str | No
 def test_networks_that_are_off_or_absent_are_not_served(kii: Kii) -> None:
     install_everything(kii)
 
-    kii.call("POST", BOB, json=NO_GCM_NO_APNS | {"data": {"a": "b"}, "jpush": {"enabled": True}, "mqtt": {}})
+    kii.call(
+        "POST",
+        PATH_TO_BOB,
+        json=NO_GCM_NO_APNS | {"data": {"a": "b"}, "jpush": {"enabled": True}, "mqtt": {}},
+    )
 
     assert payloads(kii).keys() == {"JPUSH"}
 
@@ -283,7 +286,7 @@ def test_networks_that_are_off_or_absent_are_not_served(kii: Kii) -> None:
 def test_a_large_apns_payload_is_refused_by_default(kii: Kii) -> None:
     body = {"data": {"a": "x" * 2048}, "gcm": {"enabled": False}, "apns": {"enabled": True}}
 
-    assert_error(kii.call("POST", BOB, json=body), 400, "INVALID_INPUT_DATA")
+    assert_error(kii.send(body), 400, "INVALID_INPUT_DATA")
 
 
 def test_a_large_apns_payload_can_be_fetched(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -293,7 +296,7 @@ def test_a_large_apns_payload_can_be_fetched(tmp_path_factory: pytest.TempPathFa
         Kii(origin) as kii,
     ):
         kii.install("bob", "IOS")
-        assert kii.call("POST", BOB, json=body).status_code == 201
+        assert kii.send(body).status_code == 201
         [delivery] = kii.deliveries()
         assert delivery["payload"].keys() == {"aps", "payloadID"}
         path = f"/users/me/payloads/{delivery['payload']['payloadID']}"

@@ -77,7 +77,7 @@ def test_the_guides_limit_on_apns_payloads(kii: Kii) -> None:
 
     for size, status in ((4096, 201), (4097, 400)):
         body = {"data": {"a": "x" * (size - len('{"aps":{},"a":""}'))}, **flags}
-        assert kii.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=body).status_code == status
+        assert kii.send(body).status_code == status
     assert [each["payload"].keys() for each in kii.deliveries()] == [{"aps", "a"}]
 
 

@@ -14,9 +14,7 @@ import pytest
 
 from local.device import Device
 from local.process import end, free_ports, start
-from tests.sandbox.kii import EVERY_NETWORK, Kii
-
-BOB = "/users/LOGIN_NAME:bob/push/messages"
+from tests.sandbox.kii import EVERY_NETWORK, PATH_TO_BOB, Kii
 
 
 class Restartable:
@@ -58,7 +56,7 @@ def test_everything_is_there_again(restartable: Restartable, signum: signal.Sign
         kii.call("PUT", f"/topics/alerts/acl/SEND_MESSAGE_TO_TOPIC/UserID:{kii.id('alice')}")
         kii.call("PUT", "/buckets/box/objects/thing", "bob", json={"a": 1})
         kii.install("bob", "MQTT")
-        kii.call("POST", BOB, json=EVERY_NETWORK)
+        kii.send(EVERY_NETWORK)
         kii.control("PUT", "/clock", json={"offsetMs": 60_000})
         paths = (
             "/topics",
@@ -91,7 +89,7 @@ def test_a_connected_device_finds_its_way_back(restartable: Restartable) -> None
         assert device.reconnected(within=15)
 
         with Kii(restartable.origin) as kii:
-            kii.call("POST", BOB, json=EVERY_NETWORK)
+            kii.send(EVERY_NETWORK)
 
         assert device.wait_for(msg="hi")
 
@@ -118,7 +116,7 @@ def test_killed_at_any_moment_it_keeps_what_it_acknowledged(restartable: Restart
 async def send_until_it_dies(origin: str, token: str, acknowledged: list[str]) -> None:
     async def sender() -> None:
         while True:
-            answer = await http.post(f"/api/apps/sandbox-app{BOB}", json=EVERY_NETWORK)
+            answer = await http.post(f"/api/apps/sandbox-app{PATH_TO_BOB}", json=EVERY_NETWORK)
             acknowledged.append(answer.json()["pushMessageID"])
 
     headers = {"Authorization": f"Bearer {token}"}

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from local.deploy import aws_session
@@ -43,14 +42,6 @@ def s3(stack: LocalStack) -> Iterator["S3Client"]:
     client = aws_session().client("s3", endpoint_url=stack.endpoint)
     yield client
     client.close()
-
-
-@pytest.fixture
-def slow_kii(stack: LocalStack, sandbox: Sandbox) -> None:  # noqa: ARG001 (reset before and after)
-    """Let Kii take half a second for each send."""
-    rule = {"match": {"method": "POST", "path": "*/push/messages"}, "delayMs": 500}
-    faults = httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=[rule], trust_env=False)
-    faults.raise_for_status()
 
 
 @contextmanager
@@ -196,8 +187,8 @@ def test_a_large_one_needs_to_be_confirmed(doors: "Doors", sandbox: Sandbox) -> 
     assert sandbox.deliveries() == []
 
 
-@pytest.mark.usefixtures("slow_kii")
 def test_stopped_it_sends_no_more(doors: "Doors", device: Device, sandbox: Sandbox) -> None:
+    sandbox.fail_sends(delayMs=500)
     number = 300
     asked = broadcast(*["LOGIN_NAME:bob"] * number, confirm=True)
     doors.post("/broadcasts", asked)

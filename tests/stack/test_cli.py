@@ -1,16 +1,16 @@
 """`python -m kii_push` as a person runs it: from the repository's root, against the deployed API."""
 
+import functools
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from local.settings import ROOT
+from tests.mqtt_pushes import message
+from tests.stack.shell import kii_push
 
 if TYPE_CHECKING:
     from local.device import Device
@@ -25,32 +25,12 @@ BOB = "user:LOGIN_NAME:bob"
 @pytest.fixture
 def run(stack: "LocalStack", sandbox: "Sandbox") -> Run:  # noqa: ARG001 (fresh from its seed)
     """Run a command; `message` goes to its standard input."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-    environment = own | stack.variables() | {"KII_PUSH_API_URL": stack.api_url}
-
-    def run(*arguments: str, message: object = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 (ours)
-            [sys.executable, "-m", "kii_push", *arguments],
-            cwd=ROOT,
-            env=environment,
-            input=json.dumps(message),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
-
-
-def mqtt(**data: str) -> dict[str, object]:
-    """Return a message to MQTT devices."""
-    return {"data": data, "mqtt": {"enabled": True}}
+    return functools.partial(kii_push, stack)
 
 
 def test_a_push_to_a_user_arrives_once_under_its_id(run: Run, device: "Device", tmp_path: Path) -> None:
     file = tmp_path / "push.json"
-    file.write_text(json.dumps(mqtt(by="command line")))
+    file.write_text(json.dumps(message(by="command line")))
 
     first = run("send", str(file), "--to", BOB, "--id", f"cli-{tmp_path.name}")
     again = run("send", str(file), "--to", BOB, "--id", f"cli-{tmp_path.name}")
@@ -73,7 +53,7 @@ def test_a_topic_from_its_making_to_its_end(run: Run, device: "Device", scope: t
     assert out("topics", "list").split() == ["offers"]
     out("subscriptions", "add", "topic:offers", BOB)
     assert out("subscriptions", "check", "topic:offers", BOB) == f"{BOB} is subscribed to topic:offers.\n"
-    out("send", "-", "--to", "topic:offers", "--confirm", message=mqtt(scope="".join(scope)))
+    out("send", "-", "--to", "topic:offers", "--confirm", message=message(scope="".join(scope)))
     assert device.wait_for(scope="".join(scope))
     out("subscriptions", "remove", "topic:offers", BOB)
     assert run("subscriptions", "check", "topic:offers", BOB, *scope).returncode == 1
@@ -88,7 +68,7 @@ def test_a_bucket_s_subscription(run: Run, device: "Device") -> None:  # noqa: A
 
 
 def test_a_dry_run_reaches_nobody(run: Run, device: "Device", sandbox: "Sandbox") -> None:
-    ran = run("send", "-", "--to", BOB, "--dry-run", "--json", message=mqtt(by="dry run"))
+    ran = run("send", "-", "--to", BOB, "--dry-run", "--json", message=message(by="dry run"))
 
     assert ran.returncode == 0
     assert json.loads(ran.stdout)["networks"]["mqtt"]["installations"] == 1
@@ -117,7 +97,7 @@ def test_devices_are_listed_without_their_tokens(run: Run, device: "Device") -> 
 def test_what_kii_refuses_is_told_without_a_traceback(
     run: Run, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
-    ran = run(*arguments, message=mqtt(k="v"))
+    ran = run(*arguments, message=message(k="v"))
 
     assert (ran.returncode, ran.stdout) == (status, "")
     assert ran.stderr.startswith("error: ")

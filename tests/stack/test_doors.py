@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
+from tests.mqtt_pushes import PATH_TO_BOB, message, to_bob
 from tests.support import dead_letters
 
 if TYPE_CHECKING:

@@ -1,13 +1,13 @@
 """The commands of docs/operations.md, run as they stand there, in the environment that it documents."""
 
-import os
 import re
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from local.settings import ROOT, SAM
+from local.settings import ROOT
+from tests.stack.shell import environment
 
 if TYPE_CHECKING:
     from local.stack import LocalStack
@@ -19,11 +19,10 @@ VARIABLES, FUNCTIONS, *COMMANDS = re.findall(
 
 
 def run(stack: "LocalStack", script: str) -> subprocess.CompletedProcess[str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     return subprocess.run(  # noqa: S603 (the handbook is ours)
         ["sh", "-eu", "-c", script],  # noqa: S607
         cwd=ROOT,
-        env=own | stack.variables() | {"PATH": f"{SAM.parent}:{os.environ['PATH']}"},
+        env=environment(stack),
         capture_output=True,
         text=True,
         timeout=90,

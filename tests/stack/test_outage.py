@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.deploy import aws_session
-from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
+from tests.mqtt_pushes import PATH_TO_BOB, message, to_bob
 from tests.support import wait_until
 
 if TYPE_CHECKING:

@@ -5,16 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
+from tests.mqtt_pushes import PATH_TO_BOB, message, to_bob
 from tests.support import wait_until
 
 if TYPE_CHECKING:
     from local.device import Device
     from local.doors import Doors
-    from local.stack import LocalStack
+    from tests.support import Sandbox
 
 
 def record(doors: "Doors", push_id: str) -> dict[str, Any]:
@@ -59,12 +58,11 @@ def test_from_the_queue(doors: "Doors", device: "Device") -> None:
     assert record(doors, push_id)["attempts"] == 1
 
 
-def test_unknown(stack: "LocalStack", doors: "Doors", device: "Device") -> None:
+def test_unknown(doors: "Doors", device: "Device", sandbox: "Sandbox") -> None:
     push_id = uuid4().hex
     # With the first push goes the login: a fault that is for the send would hit a token of before the reset.
     assert doors.post(PATH_TO_BOB, message(a=1)).status_code == 201
-    cut = {"match": {"method": "POST", "path": "*/push/messages"}, "drop": "after", "times": 1}
-    httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=[cut], trust_env=False).raise_for_status()
+    sandbox.fail_sends(drop="after", times=1)
 
     answer = doors.post(PATH_TO_BOB, message(cut="after"), **{"Idempotency-Key": push_id})
 
@@ -75,10 +73,9 @@ def test_unknown(stack: "LocalStack", doors: "Doors", device: "Device") -> None:
     assert found["reason"]
 
 
-def test_in_flight(stack: "LocalStack", doors: "Doors", device: "Device") -> None:
+def test_in_flight(doors: "Doors", device: "Device", sandbox: "Sandbox") -> None:
     push_id = uuid4().hex
-    slow = {"match": {"method": "POST", "path": "*/push/messages"}, "delayMs": 3000}
-    httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=[slow], trust_env=False).raise_for_status()
+    sandbox.fail_sends(delayMs=3000)
     doors.enqueue(json.dumps({"id": push_id, **to_bob(slow="yes")}))
     assert wait_until(lambda: doors.http.get(f"/pushes/{push_id}").status_code == 200, within=20)
 

@@ -1,20 +1,16 @@
 """Dead letters of the deployed bundle: listed by cause, put back by cause, each once."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from local.deploy import aws_session
-from local.settings import ROOT
-from tests.stack.push_requests import PATH_TO_BOB, message, to_bob
+from tests.mqtt_pushes import PATH_TO_BOB, message, to_bob
+from tests.stack.shell import kii_push
 from tests.support import wait_until
 
 if TYPE_CHECKING:
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
 type Redrive = Callable[[dict[str, Any]], dict[str, Any]]
 
 NOBODY = {"target": {"user": "LOGIN_NAME:nobody"}, "message": message(a=1)}
-SEND = {"method": "POST", "path": "*/push/messages"}
 
 
 @pytest.fixture
@@ -51,12 +46,6 @@ def enqueue(doors: "Doors", request: dict[str, Any], **more: Any) -> str:
     push_id = uuid4().hex
     doors.enqueue(json.dumps({"id": push_id, **request, **more}))
     return push_id
-
-
-def fault(stack: "LocalStack", **rule: Any) -> None:
-    """Let the next send fail."""
-    rules = [{"match": SEND, "times": 1, **rule}]
-    httpx.put(f"{stack.sandbox_url}/_sandbox/faults", json=rules, trust_env=False).raise_for_status()
 
 
 def give_up(stack: "LocalStack", request: dict[str, Any]) -> None:
@@ -126,9 +115,9 @@ def test_what_is_refused_again_is_tried_once_not_until_the_time_is_over(
 
 
 def test_unknown_is_sent_again_when_asked_for_by_name(
-    stack: "LocalStack", doors: "Doors", device: "Device", redrive: Redrive
+    doors: "Doors", device: "Device", sandbox: "Sandbox", redrive: Redrive
 ) -> None:
-    fault(stack, drop="before")
+    sandbox.fail_sends(drop="before", times=1)
     push_id = enqueue(doors, to_bob(a="unknown"))
     letters(redrive, unknown=1)
 
@@ -151,13 +140,13 @@ def test_what_is_too_late_by_now_is_not_sent(
     stack: "LocalStack", doors: "Doors", device: "Device", sandbox: "Sandbox", redrive: Redrive
 ) -> None:
     not_after = datetime.now(UTC) + timedelta(seconds=25)
-    fault(stack, drop="before")
+    sandbox.fail_sends(drop="before", times=1)
     unknown = enqueue(doors, to_bob(a="late"), notAfter=not_after.isoformat())
     letters(redrive, unknown=1)
     rejected = enqueue(doors, NOBODY, notAfter=not_after.isoformat())
     letters(redrive, **{"unknown": 1, "rejected USER_NOT_FOUND": 1})
     # `not_sent` is what the ledger says of a push that SQS has given up.
-    fault(stack, status=503)
+    sandbox.fail_sends(status=503, times=1)
     exhausted = {"id": uuid4().hex, **to_bob(a="later"), "notAfter": not_after.isoformat()}
     assert doors.post(PATH_TO_BOB, exhausted).status_code == 503
     give_up(stack, exhausted)
@@ -192,16 +181,7 @@ def test_the_command_lists_and_puts_back(
     stack: "LocalStack", doors: "Doors", device: "Device", sandbox: "Sandbox", redrive: Redrive
 ) -> None:
     def command(*arguments: str) -> str:
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-        done = subprocess.run(  # noqa: S603 (ours)
-            [sys.executable, "-m", "kii_push", "dead-letters", *arguments],
-            cwd=ROOT,
-            env=own | stack.variables(),
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
+        done = kii_push(stack, "dead-letters", *arguments)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 

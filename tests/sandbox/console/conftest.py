@@ -5,12 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from local.process import end, free_ports
-from local.sandbox import start_sandbox
 from local.settings import aws_variables
 from tests.browser import Console, chromium
 from tests.sandbox.console.support import Door
-from tests.sandbox.kii import Kii
+from tests.sandbox.kii import Kii, sandbox
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +20,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a sandbox that has AWS credentials to sign with; yields its origin."""
-    port, mqtt_port = free_ports(2)
-    folder = tmp_path_factory.mktemp("console")
-    server = start_sandbox(port, mqtt_port, folder, env=aws_variables("http://127.0.0.1:9"))
-    yield f"http://127.0.0.1:{port}"
-    end(server)
+    """Run a sandbox that has AWS credentials to sign with."""
+    with sandbox(tmp_path_factory.mktemp("console"), env=aws_variables("http://127.0.0.1:9")) as origin:
+        yield origin
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_the_keyboard_alone_is_enough(console: Console, door: Door, kii: Kii) ->
     keys.press("Space")
     expect(page.get_by_role("switch", name="Outage")).not_to_be_checked()
     message = {"data": {"a": "b"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
-    assert kii.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=message).status_code == 201
+    assert kii.send(message).status_code == 201
     expect(console.pushes("bob", "Android")).to_have_count(1)
     console.tab_to("Payload")
     keys.press("Enter")
@@ -100,7 +100,7 @@ def test_the_keyboard_alone_is_enough(console: Console, door: Door, kii: Kii) ->
 def test_what_has_the_focus_shows_it(console: Console, kii: Kii) -> None:
     kii.install("bob", "ANDROID")
     message = {"data": {"a": "b"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
-    assert kii.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=message).status_code == 201
+    assert kii.send(message).status_code == 201
     expect(console.pushes("bob", "Android")).to_have_count(1)
     unmarked, seen = [], 0
     for _ in range(60):
@@ -132,7 +132,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, kii: Kii, door: D
         "gcm": {"enabled": True, "collapseKey": LONG, "notification": {"title": LONG, "body": LONG}},
         "apns": {"enabled": True, "sound": LONG, "alert": {"title": LONG, "body": LONG}},
     }
-    assert kii.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=message).status_code == 201
+    assert kii.send(message).status_code == 201
     console = Console(browser, kii.origin, **PHONE)
     page = console.page
     expect(page.locator(".push")).to_have_count(2)

@@ -20,7 +20,7 @@ def test_a_fault_is_flipped_and_shown_by_name(console: Console, kii: Kii) -> Non
     expect(limit).to_contain_text("On")
     expect(page.get_by_role("region", name="Faults")).to_contain_text("On: Rate limit.")
     expect(page.get_by_role("link", name="1 fault on", exact=True)).to_be_visible()
-    answer = kii.call("POST", "/users/LOGIN_NAME:bob/push/messages", json=EVERYWHERE)
+    answer = kii.send(EVERYWHERE)
     assert (answer.status_code, answer.content) == (429, b"")
     assert kii.call("GET", "/topics").status_code == 200
     page.get_by_role("button", name="Turn all off").click()

@@ -1,8 +1,9 @@
-"""Push requests to bob, whose device the tests watch, and the path of those that the HTTPS door takes."""
+"""Pushes to bob's MQTT devices, which tests of functions and of the deployed stack send."""
 
 from typing import Any
 
 PATH_TO_BOB = "/users/LOGIN_NAME:bob/push/messages"
+"""Where the HTTPS door takes a message to bob."""
 
 
 def message(**data: Any) -> dict[str, Any]:
