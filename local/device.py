@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from local import loopback
 from local.process import LocalError
 from local.settings import APP_ID
 
@@ -99,9 +100,7 @@ class Device:
 
     def _install(self) -> dict[str, Any]:
         """Log in, install the device and return its MQTT endpoint (fact sheet 2.1, 7.1, 7.3)."""
-        with httpx.Client(
-            trust_env=False, headers={"X-Kii-AppID": self._app_id, "X-Kii-AppKey": "any"}
-        ) as http:
+        with loopback.client(headers={"X-Kii-AppID": self._app_id, "X-Kii-AppKey": "any"}) as http:
             login = http.post(f"{self._api}/oauth2/token", json=self._login).raise_for_status().json()
             self.user_id = login["id"]
             http.headers["Authorization"] = f"Bearer {login['access_token']}"

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 
+from local import loopback
 from local.deploy import aws_session
 from local.sigv4 import SigV4
 from local.stack import LocalStack
@@ -21,7 +22,7 @@ class Doors:
     def __init__(self, stack: LocalStack) -> None:
         self._outputs = stack.outputs
         session = aws_session()
-        self.http = httpx.Client(base_url=stack.api_url, auth=SigV4(), timeout=35, trust_env=False)
+        self.http = loopback.client(base_url=stack.api_url, auth=SigV4(), timeout=35)
         self._sqs = session.client("sqs", endpoint_url=stack.endpoint)
         self._scheduler = session.client("scheduler", endpoint_url=stack.endpoint)
         self._lambda = session.client("lambda", endpoint_url=stack.endpoint)

@@ -12,8 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
+from local import loopback
 from local.deploy import STACK_NAME
 from local.process import LocalError, end, free_ports, start
 from local.settings import ARCHITECTURE, ROOT, aws_variables
@@ -71,9 +70,7 @@ class RunningFunction:
         }
         # The emulator panics when a second invocation comes before the first is done.
         self._one_at_a_time = threading.Lock()
-        self._http = httpx.Client(
-            timeout=properties["Timeout"] + 10, transport=httpx.HTTPTransport(retries=3), trust_env=False
-        )
+        self._http = loopback.client(timeout=properties["Timeout"] + 10, retries=3)
 
     def __enter__(self) -> Self:
         addresses = [

@@ -7,9 +7,8 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import httpx
-
 from kii_push.queues import sqs
+from local import loopback
 from local.deploy import STACK_NAME, aws_session
 from local.faults.kii import SENDS
 from local.settings import APP_ID, CLIENT_ID, CLIENT_SECRET
@@ -28,8 +27,8 @@ class Sandbox:
 
     def __init__(self, origin: str) -> None:
         self.kii_url = f"{origin}/api"
-        self._control = httpx.Client(base_url=f"{origin}/_sandbox", trust_env=False)
-        self._kii = httpx.Client(base_url=f"{self.kii_url}/apps/{APP_ID}", trust_env=False)
+        self._control = loopback.client(base_url=f"{origin}/_sandbox")
+        self._kii = loopback.client(base_url=f"{self.kii_url}/apps/{APP_ID}")
 
     def reset(self) -> None:
         """Go back to the seed, with no faults."""

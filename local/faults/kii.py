@@ -6,8 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
+from local import loopback
 from local.process import LocalError
 from local.settings import APP_ID
 
@@ -25,7 +24,7 @@ class Kii:
 
     def __init__(self, origin: str) -> None:
         """`origin` is the sandbox's, such as `http://127.0.0.1:8080`."""
-        self._http = httpx.Client(base_url=origin, trust_env=False, timeout=30)
+        self._http = loopback.client(base_url=origin, timeout=30)
         self._counted_from = 0
 
     def __enter__(self) -> Self:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import boto3
-import httpx
 from botocore.stub import Stubber
 
 from kii_push.kii.client import KiiClient, http_client
 from kii_push.kii.credentials import CredentialsSource
+from local import loopback
 
 APP = "demoapp1"
 CLIENT = {"client_id": "demo-client", "client_secret": "demo-secret"}
@@ -24,7 +24,7 @@ class Demo:
     def __init__(self, origin: str) -> None:
         self.origin = origin
         self.opened = ExitStack()
-        self.http = self.opened.enter_context(httpx.Client(base_url=origin, trust_env=False, timeout=10))
+        self.http = self.opened.enter_context(loopback.client(base_url=origin, timeout=10))
         self._offset = 0
 
     def __enter__(self) -> Self:

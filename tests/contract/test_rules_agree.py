@@ -20,6 +20,7 @@ from kii_push.errors import InvalidRequest
 from kii_push.message import fields, payload, rules
 from kii_push.message.payload import Context
 from kii_push.message.rules import Message, RuleSet
+from local import loopback
 from sandbox.kii.scope import Scope
 from sandbox.messages import payloads
 from sandbox.messages import rules as sandbox_rules
@@ -147,7 +148,7 @@ def app(directory: Path, rule_set: RuleSet) -> Iterator[httpx.Client]:
     profile = "strict-old" if rule_set == "strict-old" else "new"
     with (
         sandbox(directory, "--seed", SEED, "--policy", f"messageRules={profile}") as origin,
-        httpx.Client(base_url=f"{origin}/api/apps/{APP_ID}", trust_env=False) as kii,
+        loopback.client(base_url=f"{origin}/api/apps/{APP_ID}") as kii,
     ):
         login = kii.post("/oauth2/token", json={"grant_type": "client_credentials", **CLIENT})
         kii.headers["Authorization"] = f"Bearer {login.raise_for_status().json()['access_token']}"

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import httpx
 
+from local import loopback
 from local.process import free_ports, running
 
 APP = "sandbox-app"
@@ -39,7 +40,7 @@ class Kii:
     def __init__(self, origin: str, app: str = APP) -> None:
         self.origin = origin
         self.app = app
-        self.http = httpx.Client(base_url=origin, trust_env=False, verify=False)  # noqa: S501 (plain HTTP)
+        self.http = loopback.client(base_url=origin)
         self._tokens: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local import loopback
 from local.device import Device
 from local.process import end, free_ports, start
 from tests.sandbox.kii import EVERY_NETWORK, PATH_TO_BOB, Kii
@@ -73,7 +74,7 @@ def test_everything_is_there_again(restartable: Restartable, signum: signal.Sign
         restartable.start()
 
         kii.http.close()
-        kii.http = httpx.Client(base_url=restartable.origin, trust_env=False)
+        kii.http = loopback.client(base_url=restartable.origin)
         assert [kii.call("GET", path).json() for path in paths] == before  # with the tokens from before
         assert kii.deliveries() == deliveries
         assert kii.control("GET", "/clock").json()["offsetMs"] == 60_000

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from local import loopback
 from local.settings import ROOT
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def documented() -> Iterator[tuple[str, str]]:
 
 
 def test_no_operation_takes_an_unsigned_call(stack: "LocalStack", sandbox: "Sandbox") -> None:
-    with httpx.Client(base_url=stack.api_url, trust_env=False) as unsigned:
+    with loopback.client(base_url=stack.api_url) as unsigned:
         answers = {call: unsigned.request(*call).status_code for call in documented()}
 
     assert {call: status for call, status in answers.items() if status != 403} == {}
