@@ -107,6 +107,16 @@ class Kii:
         """Return the pushes in the order in which they were handed over."""
         return [each["payload"]["data"]["push"] for each in self._log(after=self._counted_from)]
 
+    def remembers(self, push_id: str) -> bool:
+        """Say whether this push was delivered since the sandbox last went back to its seed.
+
+        Others than those of this module may have been: to other devices, with other data.
+        """
+        payloads = [each["payload"] for each in self._log()]
+        return any(
+            isinstance(each.get("data"), dict) and each["data"].get("push") == push_id for each in payloads
+        )
+
     def count_from_now(self) -> None:
         """Let `deliveries` leave out what was delivered until now."""
         self._counted_from = max((int(each["seq"]) for each in self._log(last=1)), default=0)
