@@ -115,7 +115,7 @@ def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, float]:
 
 
 def main(rounds: int = ROUNDS) -> None:
-    """Print the table of the README."""
+    """Print the figures as a Markdown table."""
     built = build(silent)
     with tempfile.TemporaryDirectory() as scratch:
         plain = without_bytecode(built, Path(scratch) / "python")

@@ -99,7 +99,7 @@ class Device:
         return self._ready.wait(within)
 
     def _install(self) -> dict[str, Any]:
-        """Log in, install the device and return its MQTT endpoint (fact sheet 2.1, 7.1, 7.3)."""
+        """Log in, install the device and return its MQTT endpoint (docs/kii-push-api.md §2.1, §7.1, §7.3)."""
         with loopback.client(headers={"X-Kii-AppID": self._app_id, "X-Kii-AppKey": "any"}) as http:
             login = http.post(f"{self._api}/oauth2/token", json=self._login).raise_for_status().json()
             self.user_id = login["id"]

@@ -7,7 +7,8 @@ table of its own, which tests/template/test_operations.py compares with this one
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-# Scopes of topics and buckets (fact sheet 4.1): what goes into an operation's ID and summary, and the prefix.
+# Scopes of topics and buckets (docs/kii-push-api.md §4.1): what goes into an operation's ID and summary, and
+# the prefix.
 SCOPES = (
     ("", "the app's", ""),
     ("InGroup", "a group's", "/groups/{groupID}"),

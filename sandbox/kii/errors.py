@@ -1,6 +1,8 @@
-"""Kii's error answers: each `errorCode` with its status, content type and extra fields (9.1 to 9.3).
+"""Kii's error answers: each `errorCode` with its status, content type and extra fields.
 
-Content type names that the fact sheet could not find follow the pattern of those it did.
+See docs/kii-push-api.md §9.1 to §9.3.
+
+Content type names that are not documented follow the pattern of those that are.
 """
 
 from collections.abc import Mapping
@@ -32,7 +34,7 @@ class KiiError(Exception):
 
 
 class OAuthError(KiiError):
-    """A refusal by a token endpoint, which answers in OAuth's words as well as Kii's (section 2.4)."""
+    """A refusal by a token endpoint, which answers in OAuth's words as well as Kii's (§2.4)."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(
@@ -137,7 +139,7 @@ def group_not_found(app_id: str, group_id: str) -> KiiError:
 
 
 def object_scope(scope: Scope) -> dict[str, str]:
-    """Return section 9.2's `objectScope`."""
+    """Return §9.2's `objectScope`."""
     ids = {"userID": scope.user_id, "groupID": scope.group_id, "thingID": scope.thing_id}
     given = {name: value for name, value in ids.items() if value is not None}
     return {"appID": scope.app_id, **given, "type": scope.type}
@@ -168,7 +170,7 @@ def topic_already_exists(scope: Scope, topic_id: str) -> KiiError:
 
 
 def subscription_already_exists(scope: Scope, name: str, subject: str, *, status: int = 409) -> KiiError:
-    """Refuse to subscribe `subject` twice; buckets' filters answer with the topics' exception (section 6)."""
+    """Refuse to subscribe `subject` twice; buckets' filters answer with the topics' exception (§6)."""
     return KiiError(
         status,
         "PUSH_SUBSCRIPTION_ALREADY_EXISTS",

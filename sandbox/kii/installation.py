@@ -1,4 +1,4 @@
-"""An installation, a device that gets pushes, as Kii's answers show it (section 7)."""
+"""An installation, a device that gets pushes, as Kii's answers show it (docs/kii-push-api.md §7)."""
 
 import sqlite3
 from typing import Any

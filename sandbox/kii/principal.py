@@ -35,7 +35,7 @@ class Principal:
 
     @property
     def uri(self) -> str:
-        """The caller as messages name it (section 8.4)."""
+        """The caller as messages name it (docs/kii-push-api.md §8.4)."""
         match self.kind:
             case "admin":
                 return "kiicloud://admins/APP_ADMIN"

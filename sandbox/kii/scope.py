@@ -1,4 +1,4 @@
-"""Scopes: the app, or one of its groups, users or things (section 4.1)."""
+"""Scopes: the app, or one of its groups, users or things (docs/kii-push-api.md §4.1)."""
 
 from dataclasses import dataclass
 from typing import Literal

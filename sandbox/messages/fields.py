@@ -1,4 +1,4 @@
-"""The type of every documented field of a push message body (fact sheet 8.1 and 8.2).
+"""The type of every documented field of a push message body (docs/kii-push-api.md §8.1 and §8.2).
 
 Fields that no source documents pass unchecked, since what Kii does with them is not known. `null` counts as a
 value of the wrong type. A checker yields (field path, reason) for what is wrong, nothing for a good value.

@@ -1,6 +1,6 @@
 """What each push network carries: the payload a device is handed for a message or a bucket event.
 
-Sources: fact sheet 6.2, 8.1, 8.2, 8.4. The shapes, by network:
+Sources: docs/kii-push-api.md §6.2, §8.1, §8.2, §8.4. The shapes, by network:
 
 mqtt, jpush   one flat object, long keys: `{"topic": ..., "senderURI": ..., "k": "v"}`
 apns          one flat object, short keys, and `aps`: `{"aps": {...}, "to": ..., "s": ..., "k": "v"}`
@@ -45,7 +45,7 @@ class Context:
 class BucketEvent:
     """A change in a bucket that Kii pushes to the bucket's subscribers. Times are Unix milliseconds.
 
-    `type` is one of section 6.1's names; `object_id` and `modified_ms` are None where no object is left.
+    `type` is one of §6.1's names; `object_id` and `modified_ms` are None where no object is left.
     """
 
     type: str
@@ -77,7 +77,7 @@ def explicit(message: Mapping[str, Any], network: Network, context: Context) -> 
 
 
 def event(change: BucketEvent, network: Network) -> Json:
-    """Return what `network` carries for a Push to App event (section 6.2). It cannot be customised."""
+    """Return what `network` carries for a Push to App event (§6.2). It cannot be customised."""
     payload = _event_metadata(change)
     if network == "apns":
         return {"aps": {}} | _with_short_keys(
@@ -117,7 +117,7 @@ _SHORT_KEYS = {
     "objectID": "oi",
 }
 _NOT_IN_APNS_EVENTS = frozenset({"appID", "sender", "origin", "modifiedAt"})
-# GCM supports no others (8.2); what FCM supports is not documented.
+# GCM supports no others (§8.2); what FCM supports is not documented.
 _GCM_NOTIFICATION = ("title", "body", "icon", "sound", "tag", "color", "clickAction")
 
 

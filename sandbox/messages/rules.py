@@ -1,7 +1,8 @@
-"""Kii's rules for a push message body: which field breaks which rule (fact sheet 8.5).
+"""Kii's rules for a push message body: which field breaks which rule (docs/kii-push-api.md §8.5).
 
-Written from the fact sheet alone, so that it and the layer's own rules check each other. `RULES` and `SIZES`
-are the lettered rules and the pages of Kii's reference that list each; sizes are those of `payloads.encode`.
+Written from docs/kii-push-api.md alone, so that it and the layer's own rules check each other. `RULES` and
+`SIZES` are the lettered rules and the pages of Kii's reference that list each; sizes are those of
+`payloads.encode`.
 """
 
 from collections.abc import Callable, Iterator
@@ -157,7 +158,7 @@ def _time_to_live_alone(body: Message) -> Iterator[Violation]:
 
 
 class MessageRule(NamedTuple):
-    """One row of section 8.5: its letter, the pages that list it, and a test that yields what breaks it."""
+    """One row of §8.5: its letter, the pages that list it, and a test that yields what breaks it."""
 
     name: str
     pages: tuple[Page, ...]

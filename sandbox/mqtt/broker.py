@@ -1,7 +1,7 @@
 """The sandbox's MQTT broker: each device gets credentials and one topic of its own, the sandbox publishes.
 
-Source: fact sheet 7.3 and 10. MQTT 3.1 and 3.1.1, over TCP and WebSocket, with TLS when given a certificate.
-A device may subscribe to its own topic, under a client ID that equals it, and do nothing else.
+Source: docs/kii-push-api.md §7.3 and §10. MQTT 3.1 and 3.1.1, over TCP and WebSocket, with TLS when given a
+certificate. A device may subscribe to its own topic, under a client ID that equals it, and do nothing else.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""MQTT endpoints: each MQTT installation's credentials and topic, and its account on the broker (7.3)."""
+"""MQTT endpoints: each MQTT installation's credentials and topic, and its account on the broker.
+
+See docs/kii-push-api.md §7.3.
+"""
 
 import secrets
 import sqlite3

@@ -1,4 +1,7 @@
-"""Permissions: access control lists, their defaults, and who may change them (sections 4.3 and 4.4)."""
+"""Permissions: access control lists, their defaults, and who may change them.
+
+See docs/kii-push-api.md §4.3 and §4.4.
+"""
 
 from collections.abc import Iterable
 
@@ -82,7 +85,7 @@ def scope_defaults(store: Store, scope: Scope) -> None:
 
 
 def topic_defaults(store: Store, scope: Scope, resource: str, creator: str | None) -> None:
-    """Enter the ACL of a new topic (section 4.3)."""
+    """Enter the ACL of a new topic (§4.3)."""
     if scope.type == "APP":
         grant(store, resource, ("SUBSCRIBE_TO_TOPIC",), (ANY_AUTHENTICATED,))
         grant(store, resource, ("SEND_MESSAGE_TO_TOPIC",), (creator,))

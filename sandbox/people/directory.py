@@ -1,4 +1,7 @@
-"""Who exists: apps, users, groups and things, found by every identifier Kii takes (sections 3 and 4.1)."""
+"""Who exists: apps, users, groups and things, found by every identifier Kii takes.
+
+See docs/kii-push-api.md §3 and §4.1.
+"""
 
 import sqlite3
 from dataclasses import dataclass

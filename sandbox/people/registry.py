@@ -1,4 +1,4 @@
-"""New users, groups and things, from the seed or from a registration (section 13).
+"""New users, groups and things, from the seed or from a registration (docs/kii-push-api.md §13).
 
 Each `add_...` needs an open transaction and raises sqlite3.IntegrityError when an ID or address is taken.
 """

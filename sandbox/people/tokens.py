@@ -1,4 +1,4 @@
-"""Access tokens: minting, looking up, refreshing (section 2)."""
+"""Access tokens: minting, looking up, refreshing (docs/kii-push-api.md §2)."""
 
 import secrets
 from typing import Any
@@ -26,7 +26,7 @@ class Tokens:
         return Principal(row["kind"], row["app_id"], row["id"])
 
     def mint(self, principal: Principal, expires_ms: int | None) -> dict[str, Any]:
-        """Return section 2.3's answer with a new token, valid until `expires_ms` (Unix milliseconds)."""
+        """Return §2.3's answer with a new token, valid until `expires_ms` (Unix milliseconds)."""
         token = secrets.token_urlsafe(32)
         refresh = None
         if self._policy.refresh_tokens and principal.kind != "anonymous":

@@ -46,7 +46,7 @@ class Call:
 
     @cached_property
     def principal(self) -> Principal:
-        """The caller (section 9.4). Raises UNAUTHORIZED, WRONG_TOKEN, APP_NOT_FOUND."""
+        """The caller (docs/kii-push-api.md §9.4). Raises UNAUTHORIZED, WRONG_TOKEN, APP_NOT_FOUND."""
         return self._authenticate()
 
     @cached_property

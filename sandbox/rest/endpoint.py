@@ -33,7 +33,10 @@ class _SegmentConvertor(Convertor[str]):
 
 
 class _ScopeConvertor(Convertor[tuple[str, str] | None]):
-    """A scope prefix of section 4.1, as (`groups`, `users` or `things`, identifier); None for the app."""
+    """A scope prefix of §4.1, as (`groups`, `users` or `things`, identifier); None for the app.
+
+    Sections (§) are those of docs/kii-push-api.md.
+    """
 
     regex = "(?:/(?:groups|users|things)/[^/]+)?"
 

@@ -1,4 +1,4 @@
-"""Access control lists of scopes, topics, buckets and objects (section 4.4)."""
+"""Access control lists of scopes, topics, buckets and objects (docs/kii-push-api.md §4.4)."""
 
 import re
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Push to App: telling a bucket's subscribers what changed in it (section 6.1)."""
+"""Push to App: telling a bucket's subscribers what changed in it (docs/kii-push-api.md §6.1)."""
 
 from sandbox.messages.payloads import BucketEvent
 from sandbox.rest.call import Call

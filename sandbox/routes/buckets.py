@@ -1,4 +1,4 @@
-"""Buckets: made by the first use, deleted with all they hold (sections 6 and 13)."""
+"""Buckets: made by the first use, deleted with all they hold (docs/kii-push-api.md §6 and §13)."""
 
 import re
 from typing import NamedTuple

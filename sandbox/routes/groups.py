@@ -1,4 +1,4 @@
-"""Groups and their members (section 13)."""
+"""Groups and their members (docs/kii-push-api.md §13)."""
 
 import re
 import sqlite3

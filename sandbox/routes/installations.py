@@ -1,4 +1,4 @@
-"""Installations, and the MQTT endpoints of those that have one (section 7)."""
+"""Installations, and the MQTT endpoints of those that have one (docs/kii-push-api.md §7)."""
 
 import secrets
 import sqlite3
@@ -41,7 +41,7 @@ def _invalid_fields(body: dict[str, Any]) -> dict[str, str]:
             invalid[REGISTRATION_ID] = "must be left out for MQTT: the server makes it"
     elif not isinstance(registration_id, str) or not registration_id:
         invalid[REGISTRATION_ID] = "must be a string that is not empty"
-    # Kii takes the flag in quotes as well: its own C SDK sends it so (7.1).
+    # Kii takes the flag in quotes as well: its own C SDK sends it so (§7.1).
     if body.get("development") not in (None, True, False, "true", "false") or isinstance(
         body.get("development"), int | float
     ) != isinstance(body.get("development"), bool):

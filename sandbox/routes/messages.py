@@ -1,4 +1,4 @@
-"""Sending: Direct Push and Push to User (sections 3, 4.2 and 8)."""
+"""Sending: Direct Push and Push to User (docs/kii-push-api.md §3, §4.2 and §8)."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def to_topic(call: Call) -> Response:
 
 
 def _valid_message(call: Call, context: Context, *, direct: bool) -> dict[str, Any]:
-    """Return the message. Raises INVALID_JSON; INVALID_INPUT_DATA if it breaks a rule of section 8.5."""
+    """Return the message. Raises INVALID_JSON; INVALID_INPUT_DATA if it breaks a rule of §8.5."""
     body, policy = call.json_object(), call.sandbox.policy
     invalid = rules.check(
         body,

@@ -1,4 +1,7 @@
-"""Access tokens: `/oauth2/token` and `/apps/{appID}/oauth2/token`, and all their grants (section 2)."""
+"""Access tokens: `/oauth2/token` and `/apps/{appID}/oauth2/token`, and all their grants.
+
+See docs/kii-push-api.md §2.
+"""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -51,7 +54,7 @@ def _app(call: Call, fields: dict[str, Any]) -> KiiApp:
 
 def _grant(call: Call, app: KiiApp, fields: dict[str, Any]) -> dict[str, Any]:
     expires = _expires(call, fields)
-    # The app's own endpoint wants it said (2.1).
+    # The app's own endpoint wants it said (§2.1).
     match fields.get("grant_type") or (None if "appID" in call.params else _infer_grant_type(fields)):
         case "client_credentials":
             return call.sandbox.tokens.mint(_client(app, fields), expires)
@@ -82,7 +85,7 @@ def _infer_grant_type(fields: dict[str, Any]) -> str | None:
 
 def _client(app: KiiApp, fields: dict[str, Any]) -> Principal:
     client_id, secret = _text(fields, "client_id"), _text(fields, "client_secret")
-    if client_id == app.app_id:  # the app's key is no longer checked (1.2)
+    if client_id == app.app_id:  # the app's key is no longer checked (§1.2)
         return Principal("anonymous", app.app_id)
     if (client_id, secret) != (app.client_id, app.client_secret):
         raise OAuthError("invalid_client", "The client credentials are not valid")
@@ -125,7 +128,7 @@ def _principal_of_login(call: Call, app_id: str, username: str, password: str) -
 
 
 def _identifiers(username: str) -> list[str]:
-    """Return the forms of section 2.2 that a user name can stand for, as paths write them."""
+    """Return the forms of §2.2 that a user name can stand for, as paths write them."""
     if username.startswith((VENDOR_THING_ID, *directory.ADDRESSES)):
         return [username]
     return [f"LOGIN_NAME:{username}", f"EMAIL:{username}", f"PHONE:{username}"]

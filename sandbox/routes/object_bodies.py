@@ -1,4 +1,7 @@
-"""Object bodies: the file that an object may carry, whose changes push as well (section 6.1)."""
+"""Object bodies: the file that an object may carry, whose changes push as well.
+
+See docs/kii-push-api.md §6.1.
+"""
 
 from sandbox.kii import errors
 from sandbox.people import access

@@ -1,4 +1,4 @@
-"""Objects of a bucket: whose changes push to the bucket's subscribers (sections 6 and 13)."""
+"""Objects of a bucket: whose changes push to the bucket's subscribers (docs/kii-push-api.md §6 and §13)."""
 
 import re
 import sqlite3

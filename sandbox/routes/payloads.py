@@ -1,4 +1,4 @@
-"""Payloads too large for APNs, kept for the device to fetch (section 8.5, notes)."""
+"""Payloads too large for APNs, kept for the device to fetch (docs/kii-push-api.md §8.5, notes)."""
 
 import msgspec
 

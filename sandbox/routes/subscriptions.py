@@ -1,4 +1,7 @@
-"""Subscriptions of users and things: to topics, and to buckets for Push to App (sections 5 and 6)."""
+"""Subscriptions of users and things: to topics, and to buckets for Push to App.
+
+See docs/kii-push-api.md §5 and §6.
+"""
 
 from typing import Literal, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Things: registration and lookup (section 13)."""
+"""Things: registration and lookup (docs/kii-push-api.md §13)."""
 
 import re
 import secrets

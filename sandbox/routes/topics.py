@@ -1,4 +1,4 @@
-"""Topics: create, look up, list and delete (sections 4.2 and 4.3)."""
+"""Topics: create, look up, list and delete (docs/kii-push-api.md §4.2 and §4.3)."""
 
 import base64
 import binascii

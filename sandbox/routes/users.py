@@ -1,4 +1,4 @@
-"""Users: registration and lookup (section 13)."""
+"""Users: registration and lookup (docs/kii-push-api.md §13)."""
 
 import sqlite3
 import uuid

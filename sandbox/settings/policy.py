@@ -1,6 +1,7 @@
 """Every choice the sandbox makes where Kii's sources disagree, are silent, or let the app's owner decide.
 
-Set by `--policy name=value` and by the seed file's `policy` object; the defaults are the fact sheet's side.
+Set by `--policy name=value` and by the seed file's `policy` object; the defaults take the side that
+docs/kii-push-api.md recommends.
 """
 
 from typing import Annotated, Final, Literal
@@ -39,7 +40,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
 
 
 HELP = {
-    "messageRules": "section 8.5's topic rules: `new` page or `strict-old`, which wants every network block",
+    "messageRules": "rules for messages to topics (docs/kii-push-api.md §8.5): those of the `new` page,"
+    " or `strict-old`, which want every network block",
     "topicPageSize": "topics in one answer before it carries a paginationKey",
     "unsubscribeStatus": "answer to DELETE of a topic subscription: 204 (live test) or 200 (guide)",
     "bucketAutoCreate": "subscribing to a missing bucket makes it (reference); false: 404 FILTER_NOT_FOUND",

@@ -1,4 +1,7 @@
-"""The app of the conformance vectors (fact sheet 14) in a running sandbox, and the control calls."""
+"""The app of the conformance vectors in a running sandbox, and the control calls.
+
+See docs/kii-push-api.md §14.
+"""
 
 import json
 from contextlib import ExitStack

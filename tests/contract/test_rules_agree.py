@@ -1,4 +1,4 @@
-"""The layer's rules and the sandbox's, each written from the fact sheet alone, hold each other to it.
+"""The layer's rules and the sandbox's, each written from docs/kii-push-api.md alone, hold each other to it.
 
 The same verdict on every message and the same number of bytes: in one process for thousands of messages, over
 HTTP for some dozens. They do not change from run to run; HUNT=1000 looks for new ones, so many of each kind.
@@ -77,7 +77,7 @@ def sandbox_verdict(body: Message, context: Context, rule_set: RuleSet) -> dict[
 
 
 def in_sandbox(context: Context) -> payloads.Context:
-    """Return what the sandbox makes of a request to there (fact sheet 4.1, 8.4)."""
+    """Return what the sandbox makes of a request to there (§4.1, §8.4)."""
     owner = {"group": ("group_id", GROUP), "user": ("user_id", USER), "thing": ("thing_id", THING)}
     scope, place = None, f"users/{USER}"
     if context.topic:

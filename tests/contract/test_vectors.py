@@ -1,4 +1,4 @@
-"""The conformance vectors of the fact sheet, section 14, against the running sandbox, each by its number."""
+"""The conformance vectors of docs/kii-push-api.md §14 against the running sandbox, each by its number."""
 
 import re
 from typing import TYPE_CHECKING

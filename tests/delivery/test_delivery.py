@@ -1,4 +1,4 @@
-"""Delivery: one test a row of the table of outcomes (design section 4)."""
+"""Delivery: one test a row of the table of outcomes (docs/architecture.md, "Outcomes")."""
 
 import threading
 import time

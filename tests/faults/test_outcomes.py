@@ -1,4 +1,4 @@
-"""The table of outcomes (design section 4), a test a row: each through all three doors at once."""
+"""The table of outcomes (docs/architecture.md, "Outcomes"), a test a row: each through all three doors."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Fact sheet 4.4: access control lists, of topics and of everything else that has one."""
+"""Access control lists, of topics and of everything else that has one (docs/kii-push-api.md §4.4)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fact sheet 1.2, 1.3 and 9: who is let in, and what every answer looks like."""
+"""Who is let in, and what every answer looks like (docs/kii-push-api.md §1.2, §1.3 and §9)."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Design section 7: the sandbox's own control calls."""
+"""The sandbox's own control calls."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Design section 7, `/_sandbox/faults`: requests refused, delayed or cut, before or after they act."""
+"""`/_sandbox/faults`: requests refused, delayed or cut, before or after they act."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Fact sheet 7: installations and MQTT endpoints."""
+"""Installations and MQTT endpoints (docs/kii-push-api.md §7)."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,7 @@
-"""Kii's message rules: the vectors of fact sheet 14 that concern bodies, each rule, each type, each page."""
+"""Kii's message rules: the vectors of §14 that concern bodies, each rule, each type, each page.
+
+Sections (§) are those of docs/kii-push-api.md.
+"""
 
 from typing import Any
 
@@ -27,7 +30,7 @@ OFF: dict[str, Any] = {"enabled": False}
 BOTH: dict[str, Any] = {"gcm": ON, "apns": ON}
 ALL_OFF: dict[str, Any] = dict.fromkeys(("gcm", "fcm", "apns", "jpush", "mqtt"), OFF)
 
-# Vector number of fact sheet 14, body, the fields at fault. Sent on the Direct Push page.
+# Vector number of §14, body, the fields at fault. Sent on the Direct Push page.
 DIRECT_VECTORS: list[tuple[str, Any, set[str]]] = [
     ("17", {"data": {"msg": "hi"}, **BOTH}, set()),
     ("22", {}, {"gcm", "apns", "gcm.enabled", "apns.enabled"}),

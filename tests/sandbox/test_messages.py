@@ -1,4 +1,7 @@
-"""Fact sheet 3, 4.2, 8 and 10: what a send answers, whom it reaches and what each network carries."""
+"""What a send answers, whom it reaches and what each network carries.
+
+See docs/kii-push-api.md §3, §4.2, §8 and §10.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fact sheet 6 and 13: objects, their versions and permissions, and the events they push."""
+"""Objects, their versions and permissions, and the events they push (docs/kii-push-api.md §6 and §13)."""
 
 from typing import Any
 

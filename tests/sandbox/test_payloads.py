@@ -1,4 +1,7 @@
-"""What each network carries: the samples of fact sheet 6.2 and 8.4, and what holds for every message."""
+"""What each network carries: the samples of §6.2 and §8.4, and what holds for every message.
+
+Sections (§) are those of docs/kii-push-api.md.
+"""
 
 from typing import Any
 
@@ -311,7 +314,7 @@ def test_what_json_cannot_carry_is_an_error(value: object) -> None:
         encode({"k": value})
 
 
-# How Kii's Unity SDK tells what it received (fact sheet 8.4).
+# How Kii's Unity SDK tells what it received (§8.4).
 def classified(payload: dict[str, Any]) -> str:
     if isinstance(payload.get("aps"), dict):
         if {"bi", "bt", "oi", "om"} & set(payload):

@@ -1,4 +1,4 @@
-"""Fact sheet 13: registering users, groups and things, and looking them up."""
+"""Registering users, groups and things, and looking them up (docs/kii-push-api.md §13)."""
 
 from typing import Any
 

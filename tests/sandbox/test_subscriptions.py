@@ -1,4 +1,4 @@
-"""Fact sheet 5 and 6: subscribing users and things to topics and to buckets."""
+"""Subscribing users and things to topics and to buckets (docs/kii-push-api.md §5 and §6)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Fact sheet section 2: tokens, their grants and failures."""
+"""Tokens, their grants and failures (docs/kii-push-api.md §2)."""
 
 import base64
 import time

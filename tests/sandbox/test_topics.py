@@ -1,4 +1,7 @@
-"""Fact sheet 4.1 to 4.3: topics in their four scopes, and who may do what with them by default."""
+"""Topics in their four scopes, and who may do what with them by default.
+
+See docs/kii-push-api.md §4.1 to §4.3.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""Kii's rules for a message: each rule of fact sheet 8.5 in each of its three columns, and what names it."""
+"""Kii's rules for a message: each rule of §8.5 in each of its three columns, and what names it.
+
+Sections (§) are those of docs/kii-push-api.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any

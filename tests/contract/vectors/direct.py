@@ -22,7 +22,7 @@ SENT = {"pushMessageID": text}
 OFF = {"enabled": False}
 GCM = {"gcm": {"enabled": True}, "apns": OFF}
 MQTT = {"gcm": OFF, "apns": OFF, "mqtt": {"enabled": True}}
-# Section 8.5, below the table.
+# docs/kii-push-api.md §8.5, below the table.
 GCM_WORDS = (
     *("from", "registration_ids", "collapse_key", "data"),
     *("delay_while_idle", "time_to_live", "restricted_package_name", "dry_run"),

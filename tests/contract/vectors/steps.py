@@ -1,4 +1,4 @@
-"""What a conformance vector is made of (fact sheet 14), and how it is put to a running sandbox.
+"""What a conformance vector is made of (docs/kii-push-api.md §14), and how it is put to a running sandbox.
 
 `P` in a path is `/api/apps/demoapp1`; `{name}` anywhere in a request stands for what an earlier answer gave
 under that name (`keep`). `by` is whose token goes along: `ADM`, `U1`, `U2`, `T1`, the random token `BAD`, or

@@ -211,7 +211,7 @@ class KiiError(PushError):
 
 
 class WrongToken(KiiError):
-    """403 `WRONG_TOKEN`: the access token is unknown, expired or replaced (fact sheet 9.4).
+    """403 `WRONG_TOKEN`: the access token is unknown, expired or replaced (docs/kii-push-api.md §9.4).
 
     Raised only when a fresh token was rejected too.
     """
@@ -221,7 +221,7 @@ class WrongToken(KiiError):
 
 
 class TooManyRequests(KiiError):
-    """429: the app's contractual rate is exceeded; Kii asks not to retry at once (fact sheet 9.5)."""
+    """429: the app's contractual rate is exceeded; Kii asks not to retry at once (§9.5)."""
 
     outcome = Outcome.NOT_SENT
     retry_after = 60
@@ -244,13 +244,13 @@ class KiiFailed(KiiError):
 _NOT_TAKEN = frozenset({408, 425, 503})
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
-# Kii says 403 (fact sheet 9.4). Behind any other status the words mean something else.
+# Kii says 403 (§9.4). Behind any other status the words mean something else.
 _NOT_AUTHENTICATED = frozenset({401, 403})
 _TOO_MANY_REQUESTS = 429
 
 
 def kii_error(status: int, error_code: str | None, retry_after: int | None = None) -> KiiError:
-    """Return the exception for an answer of Kii's that is not a success (fact sheet 9)."""
+    """Return the exception for an answer of Kii's that is not a success (§9)."""
     kind: type[KiiError]
     if error_code == "WRONG_TOKEN" and status in _NOT_AUTHENTICATED:
         kind = WrongToken

@@ -1,4 +1,7 @@
-"""The body of POST /installations and Kii's rules for it (fact sheet 7.1), checked before Kii is asked."""
+"""The body of POST /installations and Kii's rules for it, checked before Kii is asked.
+
+See docs/kii-push-api.md §7.1.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any

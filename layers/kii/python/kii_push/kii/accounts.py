@@ -1,4 +1,7 @@
-"""Users and things by any identifier Kii takes, and the IDs behind them (fact sheet 3, 4.1 and 13)."""
+"""Users and things by any identifier Kii takes, and the IDs behind them.
+
+See docs/kii-push-api.md §3, §4.1 and §13.
+"""
 
 from typing import Any
 

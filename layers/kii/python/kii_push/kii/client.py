@@ -88,18 +88,18 @@ class KiiClient:
     def send_to_user(self, user: str, message: Mapping[str, Any]) -> str | None:
         """Direct Push to a user by ID, `LOGIN_NAME:`, `EMAIL:` or `PHONE:`; return the `pushMessageID`.
 
-        None if Kii accepted the message and the answer cannot be read. Fact sheet 3.
+        None if Kii accepted the message and the answer cannot be read. See docs/kii-push-api.md §3.
         """
         return self._send(f"/users/{encode(user)}/push/messages", message)
 
     def send_to_topic(self, topic: str, message: Mapping[str, Any], scope: Scope = APP) -> str | None:
-        """Push to User: send to the topic's subscribers; return as `send_to_user`. Fact sheet 4.2."""
+        """Push to User: send to the topic's subscribers; return as `send_to_user`. See §4.2."""
         return self._send(f"{scope.path}/topics/{encode(topic)}/push/messages", message)
 
     def mint_token(self, credentials: Credentials, lifetime: int) -> tuple[str, int]:
         """Log in as the app's admin for `lifetime` seconds; return the token and the seconds it lives.
 
-        Fact sheet 2. `expiresAt` goes out in milliseconds; `expires_in` comes back in seconds, sometimes as a
+        See §2. `expiresAt` goes out in milliseconds; `expires_in` comes back in seconds, sometimes as a
         number far beyond any calendar, and is not believed beyond `lifetime`.
         """
         try:
@@ -137,7 +137,7 @@ class KiiClient:
         """Call Kii below `/apps/{appID}` with the admin token; `query` without what is None.
 
         A GET that fails in passing is attempted up to two times more. No other method is: Kii takes no key
-        that would tell a repeated push from a second one (fact sheet 9.5).
+        that would tell a repeated push from a second one (§9.5).
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         if given:
@@ -229,7 +229,7 @@ def _bearer(token: str, headers: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _in_passing(error: PushError) -> bool:
-    """Say whether the next try may well succeed: 503, 504 or no connection (fact sheet 9.5)."""
+    """Say whether the next try may well succeed: 503, 504 or no connection (§9.5)."""
     if isinstance(error, KiiError):
         # The caller decides how long to wait for an endpoint that is not ready.
         return error.error_code != "MQTT_ENDPOINT_NOT_READY" and error.status in _PASSING

@@ -14,7 +14,7 @@ from kii_push.errors import SecretError
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-# Fact sheet 1.1. Append /apps/{appID}/...
+# See docs/kii-push-api.md §1.1. Append /apps/{appID}/...
 SITES = {
     "us": "https://api.kii.com/api",
     "jp": "https://api-jp.kii.com/api",

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from kii_push.errors import InvalidRequest, Violation
 
-# Fact sheet 4.2: [A-Za-z0-9_-], 1 to 64. Sections 13 and 7 give the others.
+# docs/kii-push-api.md §4.2: [A-Za-z0-9_-], 1 to 64. §13 and §7 give the others.
 _TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BUCKET_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 _OBJECT_ID = re.compile(r"[A-Za-z0-9_.-]{2,100}")
@@ -27,7 +27,7 @@ DeviceType = Literal["ANDROID", "IOS", "JPUSH", "MQTT"]
 
 @dataclass(frozen=True)
 class Scope:
-    """Where a topic or bucket lives: the app (no `type`), or a group, user or thing (fact sheet 4.1)."""
+    """Where a topic or bucket lives: the app (no `type`), or a group, user or thing (§4.1)."""
 
     type: ScopeType | None = None
     id: str = ""
@@ -70,20 +70,20 @@ def topic_id(value: str, field: str) -> str:
 
 
 def bucket_id(value: str, field: str) -> str:
-    """Return a bucket ID that Kii can take (fact sheet 13)."""
+    """Return a bucket ID that Kii can take (§13)."""
     return _match(_BUCKET_ID, value, field, "must be 2 to 64 letters, digits, '_' or '-'")
 
 
 def object_id(value: str, field: str) -> str:
-    """Return an object ID that Kii can take (fact sheet 13)."""
+    """Return an object ID that Kii can take (§13)."""
     _principal(value, field)
     return _match(_OBJECT_ID, value, field, "must be 2 to 100 letters, digits, '_', '-' or '.'")
 
 
 def user(value: str, field: str) -> str:
-    """Return a user identifier: an ID, or an address after LOGIN_NAME:, EMAIL: or PHONE: (fact sheet 3).
+    """Return a user identifier: an ID, or an address after LOGIN_NAME:, EMAIL: or PHONE: (§3).
 
-    `me` is refused: Kii does not take it with an admin token (fact sheet 1.2).
+    `me` is refused: Kii does not take it with an admin token (§1.2).
     """
     if value == "me":
         raise InvalidRequest(Violation(field, "'me' cannot be used here: name the user"))
@@ -96,19 +96,19 @@ def group(value: str, field: str) -> str:
 
 
 def thing(value: str, field: str) -> str:
-    """Return a thing identifier: an ID, or VENDOR_THING_ID: and the vendor's (fact sheet 4.1)."""
+    """Return a thing identifier: an ID, or VENDOR_THING_ID: and the vendor's (§4.1)."""
     return _address(value, field, _THING_PREFIXES)
 
 
 def device_token(value: str, field: str) -> str:
-    """Return a device token, which Kii calls `installationRegistrationID` (fact sheet 7.1)."""
+    """Return a device token, which Kii calls `installationRegistrationID` (§7.1)."""
     return _match(
         _TOKEN, value, field, "must be 1 to 4096 characters without spaces, slashes or control characters"
     )
 
 
 def installation(value: str, field: str) -> str:
-    """Return an installation's ID, or a device type, a colon and a device token (fact sheet 7.2)."""
+    """Return an installation's ID, or a device type, a colon and a device token (§7.2)."""
     device_type, colon, token = value.partition(":")
     if not colon:
         return _principal(value, field)

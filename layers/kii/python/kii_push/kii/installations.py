@@ -1,4 +1,4 @@
-"""Devices (Kii: installations) and the MQTT endpoint of a device (fact sheet 7)."""
+"""Devices (Kii: installations) and the MQTT endpoint of a device (docs/kii-push-api.md §7)."""
 
 import re
 import time
@@ -50,7 +50,7 @@ class _Installations(Struct):
 
 
 class MqttEndpoint(Struct, frozen=True, omit_defaults=True):
-    """How a device connects to Kii's broker: MQTT 3.1, QoS 0, clean session (fact sheet 10).
+    """How a device connects to Kii's broker: MQTT 3.1, QoS 0, clean session (§10).
 
     `topic` is what to subscribe to and the client ID as well. `ttl` is how many seconds it lives from now on,
     None if Kii did not say. `port_ws` and `port_wss` are MQTT over WebSocket, without and with TLS.
@@ -100,7 +100,7 @@ class Installations:
         """Register a device for its owner, by IDs; a device that is registered changes hands.
 
         `registration_id` is the device token, None for MQTT only: there Kii makes one, and the same one each
-        time. Raises KiiError: 400 `INVALID_INPUT_DATA`, 404 for a missing owner. Fact sheet 7.1.
+        time. Raises KiiError: 400 `INVALID_INPUT_DATA`, 404 for a missing owner. See §7.1.
         """
         body = {"deviceType": device_type, f"{owner.type}ID": owner.id, "development": development}
         if registration_id is not None:
@@ -126,7 +126,7 @@ class Installations:
         """Return where an MQTT device connects to, waiting up to `wait` seconds for Kii to prepare it.
 
         Raises KiiUnavailable with `MQTT_ENDPOINT_NOT_READY` and `retry_after` when the wait would become
-        longer; KiiError 404 `MQTT_ENDPOINT_NOT_FOUND` for a device of another type. Fact sheet 7.3.
+        longer; KiiError 404 `MQTT_ENDPOINT_NOT_FOUND` for a device of another type. See §7.3.
         """
         deadline = self._clock() + wait
         while True:
@@ -144,7 +144,7 @@ def _path(installation: str) -> str:
 
 
 def _installation(found: dict[str, Any]) -> Installation:
-    # One of Kii's SDKs looks for `installationType` first (fact sheet 7.2).
+    # One of Kii's SDKs looks for `installationType` first (§7.2).
     given = {name: value for name, value in found.items() if value is not None}
     return decode({"deviceType": given.get("installationType")} | given, Installation)
 

@@ -1,4 +1,7 @@
-"""Objects of buckets: a change of one makes Kii push to the bucket's subscribers (fact sheet 6 and 13)."""
+"""Objects of buckets: a change of one makes Kii push to the bucket's subscribers.
+
+See docs/kii-push-api.md §6 and §13.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus

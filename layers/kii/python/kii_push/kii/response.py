@@ -19,7 +19,7 @@ MAX_RETRY_AFTER_SECONDS = 3600
 # Limit for a whole body: httpx's own timeout starts again with every byte.
 MAX_BODY_SECONDS = 10
 
-# What Kii's codes look like (fact sheet 9), so that nothing else reaches a log through one.
+# What Kii's codes look like (docs/kii-push-api.md §9), so that nothing else reaches a log through one.
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 

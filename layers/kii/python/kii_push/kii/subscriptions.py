@@ -1,4 +1,4 @@
-"""Who gets the pushes of a topic (fact sheet 5) or of a bucket's changes (fact sheet 6)."""
+"""Who gets the pushes of a topic (docs/kii-push-api.md §5) or of a bucket's changes (§6)."""
 
 from dataclasses import dataclass
 

@@ -8,7 +8,8 @@ from kii_push.common.single_flight import SingleFlight
 from kii_push.errors import LoginFailed
 from kii_push.kii.credentials import Credentials, CredentialsSource
 
-# Kii recommends that tokens expire (fact sheet 2.4): a leaked admin token opens all of the app's data.
+# Kii recommends that tokens expire (docs/kii-push-api.md §2.4): a leaked admin token opens all of the app's
+# data.
 LIFETIME_SECONDS = 3600
 # A token is replaced this long before its end, so that it does not expire on the way.
 MARGIN_SECONDS = 60

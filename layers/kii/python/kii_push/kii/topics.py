@@ -1,4 +1,4 @@
-"""Topics in app, group, user and thing scope, and who may use them (fact sheet 4)."""
+"""Topics in app, group, user and thing scope, and who may use them (docs/kii-push-api.md §4)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Topics:
         self._kii.call("DELETE", _path(topic, scope))
 
     def acl(self, topic: str, scope: Scope = APP) -> dict[str, list[Subject]]:
-        """Return who is granted which verb. Raises KiiError: 404 `TOPIC_NOT_FOUND`. Fact sheet 4.4."""
+        """Return who is granted which verb. Raises KiiError: 404 `TOPIC_NOT_FOUND`. See §4.4."""
         entries = self._kii.call("GET", f"{_path(topic, scope)}/acl").decode(dict[str, list[dict[str, Any]]])
         return {verb: [_subject(entry) for entry in subjects] for verb, subjects in entries.items()}
 

@@ -1,4 +1,7 @@
-"""Messages that were too large for APNs, which Kii keeps for the device to fetch (fact sheet 8.5)."""
+"""Messages that were too large for APNs, which Kii keeps for the device to fetch.
+
+See docs/kii-push-api.md §8.5.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""The fields of Kii's push message and their types (fact sheet 8.1, 8.2); the source of the JSON Schema.
+"""The fields of Kii's push message and their types; the source of the JSON Schema.
+
+See docs/kii-push-api.md §8.1, §8.2.
 
 Values of a `data` object are left open here: `message.py` checks them, so that the answer can name the key.
 So are fields whose type none of Kii's own sources confirms.
@@ -14,7 +16,7 @@ type Flag = bool | UnsetType
 type Text = str | UnsetType
 type Number = int | UnsetType
 type Data = dict[str, Any] | UnsetType
-# Kii's guides and SDKs disagree on whether these two are booleans or integers (fact sheet 8.2).
+# Kii's guides and SDKs disagree on whether these two are booleans or integers (§8.2).
 type Switch = bool | int | UnsetType
 type Unconfirmed = Any | UnsetType
 

@@ -1,7 +1,7 @@
 """What each network would carry for a message, to count its bytes against the network's limit.
 
-Fact sheet 8.1, 8.2 and 8.4. How Kii counts is not documented: here it is the UTF-8 length of the compact JSON
-of the whole payload, Kii's own fields included.
+See docs/kii-push-api.md §8.1, §8.2 and §8.4. How Kii counts is not documented: here it is the UTF-8 length of
+the compact JSON of the whole payload, Kii's own fields included.
 """
 
 import re
@@ -59,7 +59,7 @@ def size(message: Mapping[str, Any], network: Network, context: Context) -> int:
 
 def _payload(message: Mapping[str, Any], network: Network, context: Context) -> dict[str, Any]:
     block = message.get(network, {})
-    # The network's own data wins on equal keys (fact sheet 8.1, merge rule).
+    # The network's own data wins on equal keys (§8.1, merge rule).
     data = {**message.get("data", {}), **block.get("data", {})}
     added = _added(message, context)
     if network == "apns":
@@ -76,7 +76,7 @@ def _payload(message: Mapping[str, Any], network: Network, context: Context) -> 
 
 
 def _added(message: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Return what Kii adds (fact sheet 8.4), by its long keys."""
+    """Return what Kii adds (§8.4), by its long keys."""
     added: dict[str, Any] = {"senderURI": _SENDER, "sourceURI": _source(context)}
     if message.get("sendAppID", False):
         added["appID"] = context.app_id
@@ -113,7 +113,7 @@ def _id(identifier: str) -> str:
 def _aps(block: Mapping[str, Any]) -> dict[str, Any]:
     aps = _renamed(block, "-")
     for switch in ("content-available", "mutable-content"):
-        # Truthy becomes 1, anything else is left out (fact sheet 8.2).
+        # Truthy becomes 1, anything else is left out (§8.2).
         if aps.pop(switch, False):
             aps[switch] = 1
     return aps

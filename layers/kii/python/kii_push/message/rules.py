@@ -1,4 +1,4 @@
-"""The push message and Kii's rules for it, checked offline (fact sheet 8.5)."""
+"""The push message and Kii's rules for it, checked offline (docs/kii-push-api.md §8.5)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _FCM_WORDS = frozenset(
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of Kii's. `ref` is its letter in fact sheet 8.5, or the section where it stands.
+    """A rule of Kii's. `ref` is its letter in §8.5, or the section where it stands.
 
     `check` yields what breaks it; `rule_sets` are the generations that have it.
     """
@@ -67,7 +67,7 @@ def complete(message: Message) -> Message:
     """Return the message with what Kii wants to be told although it changes nothing.
 
     Explicit flags for the networks that are left out: Kii refuses bodies without `gcm.enabled` and
-    `apns.enabled`, older generations those without all four blocks (fact sheet 8.3). And `data`, which Kii
+    `apns.enabled`, older generations those without all four blocks (§8.3). And `data`, which Kii
     needs unless every enabled network has its own (8.1). A message that names no network at all is left as it
     is: rule a refuses it.
     """
@@ -199,7 +199,7 @@ RULES = (
     Rule("c", _dry_run_alone),
     Rule("d", _flat("data")),
     Rule("e", _strings("gcm", "data")),
-    # The direct page forgets `fcm.data` here; section 8.2 wants strings there too.
+    # The direct page forgets `fcm.data` here; §8.2 wants strings there too.
     Rule("e", _strings("fcm", "data"), frozenset({_DIRECT, _NEW})),
     Rule("f", _flat("apns", "data", only_if_enabled=True)),
     Rule("g", _reserved("gcm", _GCM_WORDS, ("google.",))),

@@ -19,7 +19,7 @@ from kii_push.message.rules import Message
 from kii_push.push.preflight import MAX_OBJECT_CHARS, CheckedMessage, Preflight
 from kii_push.push.request import BucketTarget, PushRequest, UserTarget
 
-# FCM reaches devices that were installed as ANDROID as well (fact sheet 7.1).
+# FCM reaches devices that were installed as ANDROID as well (docs/kii-push-api.md §7.1).
 _DEVICE_TYPES = {"fcm": "ANDROID", "gcm": "ANDROID", "apns": "IOS", "jpush": "JPUSH", "mqtt": "MQTT"}
 
 
@@ -96,7 +96,7 @@ def network_uses(
 
 
 def _reached(message: Message, network: Network, devices: Iterable[Installation]) -> int:
-    """Return how many of the devices the network would take the message to (fact sheet 8.1 and 8.2)."""
+    """Return how many of the devices the network would take the message to (§8.1 and §8.2)."""
     if network == "gcm" and rules.enabled(message, "fcm"):
         return 0
     wanted = {

@@ -10,7 +10,7 @@ from kii_push.message.payload import NETWORKS, Context, Network
 from kii_push.message.rules import Message, RuleSet
 from kii_push.push.request import BucketTarget, Target, TopicTarget, UserTarget
 
-# Fact sheet 13.
+# See docs/kii-push-api.md §13.
 MAX_OBJECT_CHARS = 65_534
 
 

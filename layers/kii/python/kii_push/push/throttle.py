@@ -46,9 +46,10 @@ class _Store(CircuitBreakerDynamoDBPersistence):
 class Throttle:
     """Lets a send through, or raises BreakerOpen or RateExceeded. Safe to share between threads.
 
-    The breaker opens for all environments at the first 429: Kii asks not to retry (fact sheet 9.5).
-    `per_second` is the rate over all environments; 0 means no limit. Both are kept in the table. Broadcasts
-    may use 80 % of the rate; the rest is kept for single pushes, whose callers are waiting.
+    The breaker opens for all environments at the first 429: Kii asks not to retry
+    (docs/kii-push-api.md §9.5). `per_second` is the rate over all environments; 0 means no limit. Both are
+    kept in the table. Broadcasts may use 80 % of the rate; the rest is kept for single pushes, whose callers
+    are waiting.
     """
 
     def __init__(self, client: "DynamoDBClient", table_name: str, per_second: int) -> None:
