@@ -1,9 +1,14 @@
 """Which failure is which outcome, and what an error says."""
 
 import inspect
+import re
+from collections.abc import Iterator
 
 import pytest
 
+# These two define errors, too.
+import kii_push.api.handler
+import kii_push.broadcast.store  # noqa: F401
 from kii_push import errors
 from kii_push.errors import (
     BreakerOpen,
@@ -118,3 +123,29 @@ def test_an_invalid_request_names_each_field_and_what_is_wrong_with_it() -> None
     assert [violation.field for violation in error.violations] == ["message.gcm.data.n", ""]
     assert error.error_code is None
     assert error.retry_after is None
+
+
+def test_the_modules_tree_names_each_error_below_its_parent_with_its_outcome() -> None:
+    tree: dict[str, tuple[str, str]] = {}
+    parents = {0: "PushError"}
+    for branch, name, outcome in re.findall(
+        r"^    ([ │]*[├└]─ )(\w+) +(\w+)", errors.__doc__ or "", re.MULTILINE
+    ):
+        depth = len(branch) // 3
+        tree[name] = (parents[depth - 1], outcome)
+        parents[depth] = name
+
+    assert tree == {each.__name__: (base_name(each), str(each.outcome)) for each in below(PushError)}
+
+
+def base_name(kind: type[PushError]) -> str:
+    [base] = kind.__bases__
+    return base.__name__
+
+
+def below(kind: type[PushError]) -> Iterator[type[PushError]]:
+    """Yield the layer's errors below this one; those of other modules are there once these are imported."""
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("kii_push."):
+            yield each
+            yield from below(each)

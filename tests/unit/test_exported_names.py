@@ -37,11 +37,12 @@ def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((node.module, alias.name) for alias in node.names)
 
 
-def test_the_package_itself_exports_nothing() -> None:
-    [docstring] = MODULES["kii_push.__init__"].body
+def test_the_package_itself_exports_its_version_and_nothing_else() -> None:
+    package = MODULES["kii_push.__init__"]
 
-    assert isinstance(docstring, ast.Expr)
-    assert isinstance(docstring.value, ast.Constant)
+    assert ast.get_docstring(package)
+    assert list(defined(package)) == ["__version__"]
+    assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in package.body)
 
 
 @pytest.mark.parametrize("module", MODULES)
