@@ -81,6 +81,7 @@ lint: $(READY) ## Check style, types and the template only
 	$(PY) -m ruff check --quiet
 	$(PY) -m ruff format --check --quiet
 	$(PY) -m mypy layers/kii/python openapi sandbox local tests benchmarks functions/*/app.py
+	.venv/bin/lint-imports --no-cache --no-logo
 	$(SAM) validate --lint
 
 .PHONY: format
