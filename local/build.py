@@ -12,7 +12,7 @@ from local.sam import sam
 from local.settings import ARCHITECTURE, ROOT, STATE, UV
 
 BUILDS = STATE / "build"
-KEPT = 3
+MAX_BUILDS = 3
 
 
 def build(step: Step) -> Path:
@@ -74,5 +74,5 @@ def _prune() -> None:
     builds = sorted(
         (path for path in BUILDS.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
     )
-    for path in builds[:-KEPT]:
+    for path in builds[:-MAX_BUILDS]:
         shutil.rmtree(path, ignore_errors=True)

@@ -14,8 +14,8 @@ from local.process import LocalError
 from local.progress import Step, console
 from local.stack import LocalStack
 
-PATIENCE = 60.0
-"""Seconds within which every push must have arrived."""
+# Every push must arrive within this time.
+TIMEOUT_SECONDS = 60.0
 NETWORKS = {"gcm": {"enabled": False}, "apns": {"enabled": False}, "mqtt": {"enabled": True}}
 
 
@@ -72,13 +72,13 @@ def _by_schedule(doors: Doors) -> Sending:
 
 def _show(sent: list[Sending], device: Device) -> None:
     """Print each push as it arrives, in the order of sending."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     for each in sent:
         with console.status(f"waiting for the {each.door} push ..."):
             arrived = device.wait_for(within=deadline - time.monotonic(), text=each.text)
         if arrived is None:
             raise LocalError(
-                f"The {each.door} push ({each.how}) did not reach the device within {PATIENCE:.0f} s."
+                f"The {each.door} push ({each.how}) did not reach the device within {TIMEOUT_SECONDS:.0f} s."
             )
         after = f"{arrived.at - each.due:5.2f} s"
         console.print(Text.assemble("  ", (f"{each.door:<8}", "bold"), f" {after}   {each.text}"))

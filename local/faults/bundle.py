@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PUSH = "push#"
 # The most that SendMessageBatch takes.
-_BATCH = 10
+_BATCH_SIZE = 10
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Bundle:
 
     def enqueue(self, requests: Iterable[dict[str, Any]]) -> None:
         """Put push requests on the push queue."""
-        for some in batched(requests, _BATCH, strict=False):
+        for some in batched(requests, _BATCH_SIZE, strict=False):
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
                 {"Id": str(place), "MessageBody": json.dumps(each)} for place, each in enumerate(some)
             ]

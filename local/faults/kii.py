@@ -12,8 +12,8 @@ from local.settings import APP_ID
 
 SENDS = {"method": "POST", "path": "*/push/messages"}
 USER = "LOGIN_NAME:bob"
-# Seconds, for which the layer asks.
-_TOKEN_LIFE = 3600
+# The lifetime for which the layer asks.
+_TOKEN_LIFE_SECONDS = 3600
 
 
 class Kii:
@@ -90,7 +90,7 @@ class Kii:
 
     def expire_tokens(self) -> None:
         """Set the clock ahead so that all tokens are too old; new ones live for half the newest one's age."""
-        self._set_clock(_TOKEN_LIFE - self.token_age() / 2)
+        self._set_clock(_TOKEN_LIFE_SECONDS - self.token_age() / 2)
 
     def right_clock(self) -> None:
         """Set the clock to the machine's."""

@@ -15,21 +15,20 @@ from local.faults.bundle import Bundle
 from local.faults.kii import Kii, wait_for
 from local.stack import LocalStack
 
-# Seconds in which a fault must have struck as often as it should.
-_PATIENCE = 240
-# Milliseconds: more than the 10 s that the client waits for an answer.
-_TOO_SLOW = 11_000
-# Milliseconds that an answer is held back so that a sender can be killed while it waits for it.
-_HELD = 3_000
-# Sends that are under way at once: more than one environment's ten, so that every sender is in mid-batch.
-_BUSY = 11
-# What the senders of the queue can hold at once: two environments with ten threads each.
-_UNDER_WAY = 20
-# Seconds.
-_STORM = 10
-_DOWN = 5
-# Pushes for which all phases happen once.
-_ROUND = 4000
+# How long a fault may take to strike as often as it should.
+_TIMEOUT_SECONDS = 240
+# Longer than the 10 s that the client waits for an answer.
+_TOO_SLOW_MS = 11_000
+# How long Kii's answers are delayed, so that senders can be killed while they wait.
+_DELAY_MS = 3_000
+# More sends at once than the ten of one environment: then every sender is in the middle of a batch.
+_BUSY_SENDS = 11
+# The queue has two environments with ten threads each. Each thread holds one push.
+_SENDER_THREADS = 20
+_STORM_SECONDS = 10
+_DOWN_SECONDS = 5
+# All phases happen once for so many pushes.
+_ROUND_PUSHES = 4000
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Phases:
             self._refused,
             self._too_many,
         )
-        self._rounds = max(1, len(requests) // _ROUND)
+        self._rounds = max(1, len(requests) // _ROUND_PUSHES)
         each = math.ceil(len(requests) / self._rounds / len(self._phases))
         self._shares = batched(requests, each, strict=False)
         # The most frequent fault, 503, strikes five times as often, which is a third of a share.
@@ -105,40 +104,41 @@ class Phases:
         """Let each rule strike its `times`."""
         self._kii.fault(*rules)
         self._feed()
-        wait_for(self._kii.exhausted, "The fault did not strike often enough", within=_PATIENCE)
+        wait_for(self._kii.exhausted, "The fault did not strike often enough", within=_TIMEOUT_SECONDS)
 
     def _senders_killed(self) -> None:
         with self._phase(f"senders killed in mid-batch, {self._kills} times"):
             self._feed()
             for number in range(self._kills):
-                self._kii.fault({"delayMs": _HELD, "after": number % 2 == 0})
+                self._kii.fault({"delayMs": _DELAY_MS, "after": number % 2 == 0})
                 self._wait_until_busy()
                 if number % 3:
                     self.killed += 1
                 else:
                     # Not while they wait for Kii, but at any moment: claiming, settling, answering.
                     self._kii.fault()
-                    time.sleep(random.uniform(0, _HELD / 1000))  # noqa: S311 (no secret)
-                wait_for(self._bundle.kill_senders, "No sender is running", within=_PATIENCE)
-                self.may_be_unknown += _UNDER_WAY
+                    time.sleep(random.uniform(0, _DELAY_MS / 1000))  # noqa: S311 (no secret)
+                wait_for(self._bundle.kill_senders, "No sender is running", within=_TIMEOUT_SECONDS)
+                self.may_be_unknown += _SENDER_THREADS
 
     def _wait_until_busy(self) -> None:
         before = self._kii.last()
 
         def busy() -> bool:
-            return [each["status"] for each in self._kii.sends(before)].count(None) >= _BUSY
+            return [each["status"] for each in self._kii.sends(before)].count(None) >= _BUSY_SENDS
 
-        wait_for(busy, "The senders are not busy", within=_PATIENCE)
+        wait_for(busy, "The senders are not busy", within=_TIMEOUT_SECONDS)
 
     def _too_slow(self) -> None:
         with self._phase("no answer in time"):
             times = max(10, self._times // 2)
             self._strike(
-                {"delayMs": _TOO_SLOW, "times": times}, {"delayMs": _TOO_SLOW, "times": times, "after": True}
+                {"delayMs": _TOO_SLOW_MS, "times": times},
+                {"delayMs": _TOO_SLOW_MS, "times": times, "after": True},
             )
             self.may_be_unknown += 2 * times
             # The last ones act now, and nobody waits for their answers any more.
-            time.sleep(_TOO_SLOW / 1000)
+            time.sleep(_TOO_SLOW_MS / 1000)
 
     def _cut(self) -> None:
         with self._phase("connection cut"):
@@ -166,7 +166,7 @@ class Phases:
             wait_for(
                 lambda: _went_on(self._kii.sends(before), self._times),
                 "No push was sent with a new token",
-                within=_PATIENCE,
+                within=_TIMEOUT_SECONDS,
             )
             self._kii.right_clock()
 
@@ -176,27 +176,27 @@ class Phases:
 
     def _refused(self) -> None:
         with self._phase("connection refused"), self._stack.sandbox_stopped():
-            self.may_be_unknown += _UNDER_WAY
+            self.may_be_unknown += _SENDER_THREADS
             before = self._bundle.ended_for("Kii cannot be reached")
             self._feed()
             wait_for(
                 lambda: self._bundle.ended_for("Kii cannot be reached") >= before + self._times,
                 "Nobody found Kii gone",
-                within=_PATIENCE,
+                within=_TIMEOUT_SECONDS,
             )
-            time.sleep(_DOWN)
+            time.sleep(_DOWN_SECONDS)
 
     def _too_many(self) -> None:
-        with self._phase(f"429 for {_STORM} s"):
+        with self._phase(f"429 for {_STORM_SECONDS} s"):
             before = self._kii.last()
             self._kii.fault({"status": HTTPStatus.TOO_MANY_REQUESTS})
             self._feed()
             wait_for(
                 lambda: HTTPStatus.TOO_MANY_REQUESTS in {each["status"] for each in self._kii.sends(before)},
                 "Nobody met a 429",
-                within=_PATIENCE,
+                within=_TIMEOUT_SECONDS,
             )
-            time.sleep(_STORM)
+            time.sleep(_STORM_SECONDS)
 
 
 def _went_on(sends: Sequence[dict[str, Any]], count: int) -> bool:

@@ -13,10 +13,10 @@ from local.stack import LocalStack
 
 PARAMETERS = {"InFlightSeconds": "75", "VisibilitySeconds": "60"}
 """The template's parameters for a run: what a killed sender held comes back soon, and not after minutes."""
-# Of the pushes that are held when their end is unknown, so many for one that is sent again.
-_HELD_TO_RESENT = 10
-# Seconds between two words about how far it is.
-_WORD = 10
+# One push in eleven says `onUnknown: resend`; the others are held.
+_HELD_PUSHES_PER_RESENT = 10
+# How often the progress is shown.
+_PROGRESS_SECONDS = 10
 
 type Say = Callable[[str], None]
 
@@ -55,13 +55,13 @@ def run(stack: LocalStack, pushes: int, say: Say) -> Report:
     """
     begun = time.monotonic()
     held = [f"hold-{number:06}" for number in range(pushes)]
-    resent = [f"resend-{number:06}" for number in range(pushes // _HELD_TO_RESENT)]
+    resent = [f"resend-{number:06}" for number in range(pushes // _HELD_PUSHES_PER_RESENT)]
     with Kii(stack.sandbox_url) as kii, Bundle(stack) as bundle:
         kii.reset()
         # Side by side on the queue, so that every fault meets both.
         every = [(push_id, "hold") for push_id in held]
         for place, push_id in enumerate(resent):
-            every.insert(place * (_HELD_TO_RESENT + 1), (push_id, "resend"))
+            every.insert(place * (_HELD_PUSHES_PER_RESENT + 1), (push_id, "resend"))
         requests = [push_request(push_id, onUnknown=on_unknown) for push_id, on_unknown in every]
         phases = Phases(stack, kii, bundle, requests)
         for phase in phases.run():
@@ -84,14 +84,14 @@ def run(stack: LocalStack, pushes: int, say: Say) -> Report:
 def _drained(bundle: Bundle, say: Say, within: float) -> None:
     """Wait until the queue is empty."""
     deadline = time.monotonic() + within
-    word = time.monotonic() + _WORD
+    word = time.monotonic() + _PROGRESS_SECONDS
     while (waiting := bundle.waiting()).all:
         now = time.monotonic()
         if now > deadline:
             raise LocalError(f"The queue did not run empty in {within:.0f} s: {waiting}.")
         if now > word:
             say(str(waiting))
-            word = now + _WORD
+            word = now + _PROGRESS_SECONDS
         time.sleep(0.5)
 
 

@@ -31,6 +31,7 @@ docs/architecture.md says what each outcome means and what follows from it.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from typing import ClassVar
 
 
@@ -241,12 +242,9 @@ class KiiFailed(KiiError):
 
 
 # 408 and 425 say that the server did not take the request up (RFC 9110 15.5.9, RFC 8470 5.2).
-_NOT_TAKEN = frozenset({408, 425, 503})
-_CLIENT_ERROR = 400
-_SERVER_ERROR = 500
+_NOT_TAKEN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.SERVICE_UNAVAILABLE})
 # Kii says 403 (§9.4). Behind any other status the words mean something else.
-_NOT_AUTHENTICATED = frozenset({401, 403})
-_TOO_MANY_REQUESTS = 429
+_NOT_AUTHENTICATED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 def kii_error(status: int, error_code: str | None, retry_after: int | None = None) -> KiiError:
@@ -254,11 +252,11 @@ def kii_error(status: int, error_code: str | None, retry_after: int | None = Non
     kind: type[KiiError]
     if error_code == "WRONG_TOKEN" and status in _NOT_AUTHENTICATED:
         kind = WrongToken
-    elif status == _TOO_MANY_REQUESTS:
+    elif status == HTTPStatus.TOO_MANY_REQUESTS:
         kind = TooManyRequests
     elif status in _NOT_TAKEN:
         kind = KiiUnavailable
-    elif status >= _SERVER_ERROR or status < _CLIENT_ERROR:
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status < HTTPStatus.BAD_REQUEST:
         kind = KiiFailed
     else:
         kind = KiiError

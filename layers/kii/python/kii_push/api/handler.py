@@ -37,7 +37,12 @@ _STATUS = {
 _SCOPE = re.compile(r"^/(groups/{groupID}|users/{userID}|things/{thingID})(?=/(topics|buckets)(/|$))")
 # Statuses of Kii that mean the same from here. Its 401 and 403 are about the bundle's token, not the caller's
 # signature, and would be taken for the gateway's.
-_SAME_AS_KII = {400, 404, 409, 429}
+_SAME_AS_KII = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
 _TITLES = {
     Outcome.REJECTED: "The request was refused",
     Outcome.NOT_SENT: "Kii did not take the request; try again later",

@@ -14,7 +14,7 @@ from kii_push.cli.signature import SigV4
 from kii_push.errors import Outcome
 
 # API Gateway gives up on a function after 29 seconds.
-_TIMEOUT = 35
+_TIMEOUT_SECONDS = 35
 _HOST = re.compile(r".*\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
 
@@ -37,7 +37,7 @@ class Api:
         """Take the region from `url` or the AWS settings unless it is given. Raises Failure."""
         in_name = _HOST.fullmatch(_host(url))
         signature = SigV4(region or (in_name[1] if in_name else None))
-        self._http = httpx.Client(auth=signature, timeout=_TIMEOUT)
+        self._http = httpx.Client(auth=signature, timeout=_TIMEOUT_SECONDS)
         self._url = url.rstrip("/")
 
     def __enter__(self) -> Self:

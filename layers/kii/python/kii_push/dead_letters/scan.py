@@ -16,7 +16,7 @@ _THREADS = 8
 # Reserved for calls in flight (with boto3's retries) and for answering.
 _RESERVE_MS = 10_000
 # SQS hides about 120,000 messages of a queue at a time. A long poll then finds nothing, and gives no error.
-_MAX_HIDDEN = 110_000
+_MAX_HIDDEN_MESSAGES = 110_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def count(queues: Iterable[Queue]) -> LetterCount:
     return LetterCount(
         letters=sum(visible + hidden for visible, hidden in counts),
         hidden=sum(hidden for _, hidden in counts),
-        full=any(visible and hidden >= _MAX_HIDDEN for visible, hidden in counts),
+        full=any(visible and hidden >= _MAX_HIDDEN_MESSAGES for visible, hidden in counts),
     )
 
 

@@ -51,7 +51,7 @@ _NEVER_SENT = (
     httpx.LocalProtocolError,
     UnicodeError,
 )
-_PASSING = {503, 504}
+_PASSING = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 _MESSAGE_TYPE = "application/vnd.kii.SendPushMessageRequest+json"
 # RFC 6750 2.1, without which the token would not fit into a header.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")

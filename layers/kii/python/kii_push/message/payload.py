@@ -19,7 +19,7 @@ NETWORKS: tuple[Network, ...] = ("fcm", "gcm", "apns", "jpush", "mqtt")
 LIMITS: dict[Network, int] = {"fcm": 4096, "gcm": 4096, "apns": 2048, "mqtt": 4096}
 
 # A time in milliseconds has thirteen digits until the year 2286; which ones does not matter here.
-_SOME_TIME = 1_000_000_000_000
+_SOME_TIME_MS = 1_000_000_000_000
 # Kii writes its own ID where a caller may give an address; its IDs have this many characters.
 _USER_ID = "x" * 36
 _THING_ID = "th." + "x" * 36
@@ -83,7 +83,7 @@ def _added(message: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if message.get("pushMessageType"):
         added["type"] = message["pushMessageType"]
     if message.get("sendWhen", False):
-        added["when"] = _SOME_TIME
+        added["when"] = _SOME_TIME_MS
     if message.get("sendOrigin", False):
         added["origin"] = "EXPLICIT"
     if context.topic and message.get("sendTopicID", True):
