@@ -3,7 +3,7 @@
 import pytest
 
 from kii_push.errors import KiiError, UnreadableAnswer
-from kii_push.kii.accounts import resolve
+from kii_push.kii.accounts import by_id, resolve
 from kii_push.kii.identifiers import Principal
 from tests.doubles.mock_kii import MockKii, ok, refusal
 
@@ -45,3 +45,21 @@ def test_answer_without_an_id_is_an_error(answer: object) -> None:
     mock.gives(ok(answer))
     with pytest.raises(UnreadableAnswer):
         resolve(mock.client(), Principal("user", "u-1"))
+
+
+@pytest.mark.parametrize(
+    ("given", "calls", "found"),
+    [
+        (Principal("user", "u-1"), [], "u-1"),
+        (Principal("thing", "th.1"), [], "th.1"),
+        (Principal("user", "LOGIN_NAME:bob"), ["GET /users/LOGIN_NAME:bob"], "u-2"),
+    ],
+)
+def test_kii_is_asked_for_the_id_behind_an_address_alone(
+    given: Principal, calls: list[str], found: str
+) -> None:
+    mock = MockKii()
+    mock.gives(ok({"userID": "u-2"}))
+
+    assert by_id(mock.client(), given) == Principal(given.type, found)
+    assert mock.calls == calls
