@@ -69,12 +69,12 @@ test-part: $(READY) $(if $(T),$(if $(filter-out tests/unit% tests/template%,$(T)
 
 test-all: lint test-tools
 	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
-	$(PYTEST) tests/template
-	$(PYTEST) tests/contract
-	$(PYTEST) $(PAIR) tests/sandbox
-	$(PYTEST) $(PAIR) --dist loadfile tests/functions tests/stack --ignore=tests/functions/test_imports.py
-	@# Alone: the one measures, the others let everything fail at once.
-	$(PYTEST) --timeout=300 tests/functions/test_imports.py tests/faults
+	$(PYTEST) $(PAIR) tests/template tests/contract tests/sandbox
+	@# Each of the two has one stack for all its files. Fault tests mostly wait: others use the time.
+	$(PYTEST) $(PAIR) --dist loadfile --no-loadscope-reorder tests/faults tests/stack tests/functions \
+		--ignore=tests/functions/test_imports.py
+	@# Alone, because it measures.
+	$(PYTEST) tests/functions/test_imports.py
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the template only

@@ -6,14 +6,14 @@ import signal
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from local.deploy import aws_session, deployed_function
+from local.deploy import aws_session, deployed_function, untouched
 from local.process import LocalError
 from local.stack import LocalStack
 
@@ -75,9 +75,12 @@ class Bundle:
     def purge(self) -> None:
         """Take everything off the push queues and the dead-letter queue."""
         outputs = self._stack.outputs
-        for url in (outputs.PushQueueUrl, outputs.PushFifoQueueUrl, outputs.DeadLetterQueueUrl):
-            with self._untouched(url):
+        urls = {"PushQueue": outputs.PushQueueUrl, "PushFifoQueue": outputs.PushFifoQueueUrl}
+        for queue, url in urls.items():
+            # MiniStack's poller rewrites a queue's list without a lock: what is purged meanwhile is back.
+            with untouched(self._stack.endpoint, queue):
                 self._sqs.purge_queue(QueueUrl=url)
+        self._sqs.purge_queue(QueueUrl=outputs.DeadLetterQueueUrl)
 
     def waiting(self) -> Waiting:
         """Return how many messages the push queue holds."""
@@ -168,20 +171,3 @@ class Bundle:
             configuration = deployed_function(self._stack.endpoint, function)
             self._names[function] = configuration["FunctionName"]
         return self._names[function]
-
-    @contextmanager
-    def _untouched(self, queue_url: str) -> Iterator[None]:
-        """Let no function take from the queue meanwhile.
-
-        MiniStack's poller rewrites a queue's list without a lock: what is purged at that moment comes back.
-        """
-        name = queue_url.rpartition("/")[2]
-        mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
-        ids = [each["UUID"] for each in mappings if each["EventSourceArn"].rpartition(":")[2] == name]
-        for each in ids:
-            self._lambda.update_event_source_mapping(UUID=each, Enabled=False)
-        try:
-            yield
-        finally:
-            for each in ids:
-                self._lambda.update_event_source_mapping(UUID=each, Enabled=True)

@@ -3,13 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from local.deploy import aws_session
+from local.deploy import aws_session, untouched
 from local.device import Device
 from local.events import example_event
 from local.stack import LocalStack
@@ -42,20 +41,6 @@ def s3(stack: LocalStack) -> Iterator["S3Client"]:
     client = aws_session().client("s3", endpoint_url=stack.endpoint)
     yield client
     client.close()
-
-
-@contextmanager
-def held_up(stack: LocalStack, queue: str) -> Iterator[None]:
-    """Let the bundle take nothing from the queue that has this in its name."""
-    client = aws_session().client("lambda", endpoint_url=stack.endpoint)
-    mappings = client.list_event_source_mappings()["EventSourceMappings"]
-    [mapping] = [each["UUID"] for each in mappings if queue in each["EventSourceArn"]]
-    client.update_event_source_mapping(UUID=mapping, Enabled=False)
-    try:
-        yield
-    finally:
-        client.update_event_source_mapping(UUID=mapping, Enabled=True)
-        client.close()
 
 
 def broadcast(*recipients: Any, **more: Any) -> dict[str, Any]:
@@ -210,7 +195,7 @@ def test_one_whose_list_is_not_the_same_any_more_has_failed_and_says_where(
     name, bucket = f"all-{uuid4().hex}", stack.outputs.BroadcastBucketName
     s3.put_object(Bucket=bucket, Key=f"lists/{name}", Body=b'"LOGIN_NAME:bob"\n')
     asked = {"id": name, "message": MESSAGE, "recipientsKey": f"lists/{name}", "confirm": True}
-    with held_up(stack, "FanOut"):
+    with untouched(stack.endpoint, "FanOutQueue"):
         assert doors.post("/broadcasts", asked).status_code == 202
         s3.put_object(Bucket=bucket, Key=f"lists/{name}", Body=b'"LOGIN_NAME:alice"\n')
 
