@@ -1,6 +1,7 @@
 """What tests of the running stack share: the stack, ways to send through it, and a device of bob's."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/golden/ anew instead of comparing with it; read the difference before you commit",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests with the same ID: pytest-xdist would run one of them and say nothing of the others."""
+    same = sorted(name for name, count in Counter(item.nodeid for item in items).items() if count > 1)
+    if same:
+        raise pytest.UsageError(f"Several tests have the ID {', '.join(same)}.")
 
 
 @pytest.fixture(scope="session", autouse=True)

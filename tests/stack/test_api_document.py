@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import requests
 import schemathesis
 from botocore.auth import SigV4Auth
@@ -47,6 +48,8 @@ class Signed(requests.auth.AuthBase):
 
 
 @ASKED.parametrize()
+# With a parameter of pytest's schemathesis puts the operation into the test's ID; else all have the same.
+@pytest.mark.parametrize("auth", [Signed()], ids=["signed"])
 @settings(
     max_examples=3,
     deadline=None,
@@ -57,7 +60,8 @@ class Signed(requests.auth.AuthBase):
 )
 def test_an_operation_answers_as_the_document_says(
     case: schemathesis.Case[Any],
+    auth: Signed,
     stack: "LocalStack",
     sandbox: "Sandbox",  # noqa: ARG001 (empty before)
 ) -> None:
-    case.call_and_validate(base_url=stack.api_url, auth=Signed(), excluded_checks=EXCLUDED)
+    case.call_and_validate(base_url=stack.api_url, auth=auth, excluded_checks=EXCLUDED)
