@@ -11,6 +11,9 @@ PYTEST := $(PY) -m pytest --quiet
 # Two at a time; each of the two has its own servers.
 PAIR := -n 2
 
+# Kept even where this is set: some hundred processes would each compile what they import.
+unexport PYTHONDONTWRITEBYTECODE
+
 ENV ?= dev
 ARCH ?= arm64
 PARAMS ?=
@@ -71,7 +74,7 @@ test-all: lint test-tools
 	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
 	$(PYTEST) $(PAIR) tests/template tests/contract tests/sandbox
 	@# Each of the two has one stack for all its files. Fault tests mostly wait: others use the time.
-	$(PYTEST) $(PAIR) --dist loadfile --no-loadscope-reorder tests/faults tests/stack tests/functions \
+	$(PYTEST) $(PAIR) --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/stack tests/functions \
 		--ignore=tests/functions/test_imports.py
 	@# Alone, because it measures.
 	$(PYTEST) tests/functions/test_imports.py
