@@ -10,7 +10,7 @@ from kii_push.broadcast.fan_out import Position
 from kii_push.errors import QueueError
 from kii_push.queues import sqs
 from tests.delivery.broadcasting import Sale, recipients
-from tests.doubles.aws_clients import refused, unreachable
+from tests.doubles.aws_clients import batch_answer, refused, unreachable
 from tests.support import Queue
 
 
@@ -34,8 +34,7 @@ def test_only_what_the_queue_refused_is_sent_again(sale: Sale, queue: Queue, pos
         entries = batch["Entries"]
         sizes.append(len(entries))
         queue.send_entries(entries[::2])
-        failed = [{"Id": each["Id"], "SenderFault": False, "Code": "InternalError"} for each in entries[1::2]]
-        return {"Failed": failed}
+        return batch_answer(entries, failed=entries[1::2])
 
     sale.pushes = queue.patched(send_message_batch=send_every_other)
     sale.run(first(sale, 8, positions))
@@ -53,7 +52,7 @@ def test_what_is_refused_at_the_first_chunk_comes_back_with_its_message(
 
     def refuse_all(**batch: Any) -> Any:
         tries.append(len(batch["Entries"]))
-        return {"Failed": [{"Id": each["Id"], "Code": "InternalError"} for each in batch["Entries"]]}
+        return batch_answer(batch["Entries"], failed=batch["Entries"])
 
     sale.pushes = queue.patched(send_message_batch=refuse_all)
     with pytest.raises(QueueError, match="2 of 2 messages 4 times"):
@@ -78,7 +77,7 @@ def test_after_an_error_the_fan_out_goes_on_where_it_was_and_later(
         if len(queued) >= 640:
             refused("ThrottlingException")()
         queued.extend(each["MessageBody"] for each in batch["Entries"])
-        return {}
+        return batch_answer(batch["Entries"])
 
     sale.pushes = queue.patched(send_message_batch=until_full)
     sale.positions = positions.patched(send_message=lambda **message: handed_over.append(message))

@@ -14,7 +14,7 @@ from kii_push.broadcast import fan_out
 from kii_push.errors import LedgerError, QueueError
 from kii_push.queues.sqs import Queue
 from tests.delivery.broadcasting import Sale
-from tests.doubles.aws_clients import patched
+from tests.doubles.aws_clients import batch_answer, patched
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,7 +45,7 @@ class UnreliableSqs:
             refused = [each for each in Entries if chance.random() < 0.05]
             self.errors["Failed"] += len(refused)
             self.pushes += [each["MessageBody"] for each in Entries if each not in refused]
-            return {"Failed": [{"Id": each["Id"], "Code": "InternalError"} for each in refused]}
+            return batch_answer(Entries, failed=refused)
 
     def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:  # noqa: N803
         assert QueueUrl == "positions"

@@ -1,6 +1,6 @@
 """boto3 clients that do not do all that real ones do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, cast
 
 import boto3
@@ -38,3 +38,12 @@ def unreachable(service: str) -> Any:
     """Return a client of an AWS service that cannot be reached."""
     config = Config(retries={"total_max_attempts": 1})
     return boto3.client(cast("Any", service), endpoint_url=NOWHERE, config=config)
+
+
+def batch_answer(entries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]] = ()) -> Any:
+    """Return SQS's answer to a batch of which it refuses the entries in `failed`."""
+    refused = {each["Id"] for each in failed}
+    return {
+        "Successful": [{"Id": each["Id"]} for each in entries if each["Id"] not in refused],
+        "Failed": [{"Id": name, "SenderFault": False, "Code": "InternalError"} for name in sorted(refused)],
+    }

@@ -106,7 +106,7 @@ class Sqs:
             assert each["VisibilityTimeout"] == 0
             url, _, message = self.hidden.pop(each["ReceiptHandle"])
             self.visible[url].append(message)
-        return {}
+        return {"Successful": [{"Id": each["Id"]} for each in given["Entries"]]}
 
     def do_get_queue_attributes(self, **given: Any) -> Any:
         url = given["QueueUrl"]

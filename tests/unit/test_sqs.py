@@ -149,6 +149,13 @@ def test_a_call_that_sqs_refuses_says_why(sqs: Stubber) -> None:
     assert refused.value.aws_code == "AWS.SimpleQueueService.NonExistentQueue"
 
 
+def test_an_entry_that_sqs_does_not_mention_was_not_done(sqs: Stubber) -> None:
+    failed = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
+    sqs.add_response("delete_message_batch", {"Successful": [{"Id": "0"}], "Failed": [failed]})
+
+    assert queue().delete_batch(["a", "b", "c"]) == {1: "InternalError", 2: "NotMentioned"}
+
+
 def test_a_queue_that_cannot_be_reached_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: Any) -> Any:
         raise EndpointConnectionError(endpoint_url=PUSHES)

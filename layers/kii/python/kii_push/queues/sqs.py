@@ -22,6 +22,8 @@ MAX_DELAY_SECONDS = 900
 _MAX_ATTRIBUTE_CHARS = 1024
 # What SQS does not take in a text, such as the NUL in a field's name that a refusal quotes.
 _UNSENDABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+# Stands for SQS's error code if it says nothing of an entry.
+_NOT_MENTIONED = "NotMentioned"
 # The subset that json.dumps leaves unescaped.
 _RAW = r"[\ud800-\udfff\ufffe\uffff]"
 
@@ -122,7 +124,14 @@ class Queue:
         numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
         with _errors():
             answer = call(QueueUrl=self.url, Entries=numbered)
-        return {int(each["Id"]): each["Code"] for each in answer.get("Failed", ())}
+        done = {each["Id"] for each in answer.get("Successful", ())}
+        codes = {each["Id"]: each["Code"] for each in answer.get("Failed", ())}
+        # An entry that SQS mentions nowhere was not done.
+        return {
+            place: codes.get(entry["Id"], _NOT_MENTIONED)
+            for place, entry in enumerate(numbered)
+            if entry["Id"] not in done
+        }
 
 
 def as_message(value: Any) -> str:
