@@ -37,7 +37,7 @@ demo: $(READY) mosquitto ## Send one push through each door to a device, all on 
 	@$(PY) -m local demo
 
 .PHONY: up
-up: $(READY) mosquitto ## Start the local stack and leave it running; when it runs, deploy what changed
+up: $(READY) mosquitto ## Start the local stack and leave it running; if it is running, deploy what changed
 #- PORT=8080 MQTT_PORT=1883 AWS_PORT=4566   where the console, the MQTT broker and the AWS endpoint listen
 	@$(PY) -m local up $(if $(PORT),--port $(PORT)) $(if $(MQTT_PORT),--mqtt-port $(MQTT_PORT)) \
 		$(if $(AWS_PORT),--aws-port $(AWS_PORT))
@@ -64,7 +64,7 @@ check: lint ## Check style, types, the template and the fast tests: offline, und
 test: $(if $(T)$(K),test-part,test-all) ## Run everything that CI runs, or a part of it
 #- T=tests/unit/test_topics.py   only this file or folder
 #- K=acl                         only tests with this in their name
-#- HUNT=1000                     with tests/contract: so many random messages of each kind, new ones each time
+#- HUNT=1000                     with tests/contract: this many new random messages of each kind
 
 # The unit and template tests need no program that is not in the environments.
 test-part: $(READY) $(if $(T),$(if $(filter-out tests/unit% tests/template%,$(T)),test-tools),test-tools)
@@ -95,7 +95,7 @@ format: $(READY) ## Put the code into the agreed style
 .PHONY: function
 function: $(READY) ## Start a new function: handler, event, test, resource, operation
 #- NAME=user_installations               its folder, in snake_case
-#- ROUTE=/users/{userID}/installations   the path it serves; without it / and the name
+#- ROUTE=/users/{userID}/installations   the path of its GET; by default the name, /user-installations
 	@test -n "$(NAME)" || { echo "Which name? For example: make function NAME=user_installations" >&2; exit 2; }
 	@$(PY) -m local function '$(NAME)' $(if $(ROUTE),--route '$(ROUTE)')
 
@@ -128,12 +128,13 @@ bench: $(READY) mosquitto ## Measure the sandbox's throughput and the functions'
 ##@ On AWS
 .PHONY: build
 build: $(READY) ## Build the layer and the functions
-#- ARCH=arm64   for which processor: arm64 or x86_64
+#- ARCH=arm64   processor: arm64 or x86_64
 	$(SAM) build --parameter-overrides Architecture=$(ARCH)
 
 .PHONY: deploy
 deploy: build ## Deploy, after asking
-#- ENV=dev                          to which section of samconfig.toml: dev or prod
+#- ENV=dev                          section of samconfig.toml: dev or prod
+#- ARCH=arm64                       processor: arm64 or x86_64
 #- PARAMS="MaximumConcurrency=10"   the template's parameters
 	$(SAM) deploy --config-env $(ENV) --parameter-overrides Architecture=$(ARCH) $(PARAMS)
 

@@ -8,7 +8,7 @@ from kii_push.errors import InvalidRequest, Violation, readable
 from kii_push.message import payload
 from kii_push.message.payload import Context
 
-# A message is Kii's body as it goes over the wire, its shape already checked against `message_shape.Message`.
+# A message is Kii's body as it goes over the wire, its shape already checked against `fields.Message`.
 type Message = Mapping[str, Any]
 # The three generations of the rules: the Direct Push page, and the old and new topic page.
 RuleSet = Literal["direct", "strict-old", "new"]
