@@ -164,10 +164,12 @@ $(UV): requirements/uv.txt
 .tools/aws/.ready: TITLE := the SAM and AWS command lines
 .tools/aws/.ready: requirements/aws.txt
 .tools/runtime/.ready: TITLE := the Lambda runtime
-.tools/runtime/.ready: requirements/runtime.txt
+.tools/runtime/.ready: requirements/runtime.txt Makefile
+# No start may write bytecode there, as on Lambda: without this, every start would compile boto3 again.
+.tools/runtime/.ready: SYNC_OPTIONS := --compile-bytecode
 $(READY): .python-version $(UV)
 	@printf '  set up $(TITLE) ... '; start=$$(date +%s) && \
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" $(@D) && \
-	$(UV) pip sync --quiet --python $(@D) --require-hashes $(filter %.txt,$^) && \
+	$(UV) pip sync --quiet $(SYNC_OPTIONS) --python $(@D) --require-hashes $(filter %.txt,$^) && \
 	$(if $(FINDS),echo $(FINDS) > $(@D)/lib/python$$(cat .python-version)/site-packages/kii_push.pth &&) \
 	touch $@ && echo "$$(($$(date +%s) - start)) s"

@@ -62,6 +62,8 @@ class RunningFunction:
             "TZ": ":UTC",
             "LAMBDA_TASK_ROOT": str(build / logical_id),
             "PYTHONPATH": f"{build / logical_id}:{_layer(build) / 'python'}",
+            # As on Lambda, where the code's folders are read-only.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_LAMBDA_FUNCTION_NAME": f"{STACK_NAME}-{logical_id}",
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties["MemorySize"]),
