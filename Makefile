@@ -121,7 +121,7 @@ faults: $(READY) mosquitto ## Send pushes while Kii and the senders fail, and co
 	@$(PY) -m local faults $(if $(N),--pushes $(N))
 
 .PHONY: bench
-bench: $(READY) mosquitto ## Measure the sandbox's throughput and the functions' cold starts
+bench: $(READY) mosquitto valgrind ## Measure the sandbox's throughput and the functions' cold starts
 	$(PY) -m benchmarks.sandbox_throughput
 	$(PY) -m benchmarks.cold_start
 
@@ -142,8 +142,12 @@ deploy: build ## Deploy, after asking
 mosquitto:
 	@sh local/need.sh mosquitto mosquitto
 
+.PHONY: valgrind
+valgrind:
+	@sh local/need.sh valgrind valgrind
+
 .PHONY: test-tools
-test-tools: mosquitto
+test-tools: mosquitto valgrind
 	@sh local/need.sh curl curl
 	@sh local/need.sh chromium chromium
 	@sh local/need.sh node nodejs

@@ -1,48 +1,67 @@
-"""Cold start: what each built function imports and makes, against the least that such a function needs.
+"""Cold start: what each built function's import and INIT cost, beside the floor.
 
-    .venv/bin/python -m benchmarks.cold_start [rounds]
+    .venv/bin/python -m benchmarks.cold_start [--rounds N]   prints a table
+    .venv/bin/python -m benchmarks.cold_start --record       writes cold_start.json
 
-The least is `httpx.Client()` and boto3's Secrets Manager client, both with bytecode. Each start is a process
-of its own, with the function, the layer and boto3. A figure is the lower quartile of all rounds, and in a
-round everything starts once, so that a busy machine is busy for all. It is CPU time: an INIT phase is
-little else, and other programs disturb it least.
+The floor is `httpx.Client()` and boto3's Secrets Manager client, both with bytecode: the least that a
+function that sends needs. Each start is a process of its own, with the function, the layer and boto3.
+
+Cost is measured in two ways:
+* Instructions are the machine's own, counted by valgrind in C code and in Python code alike. The count is the
+  same in every start, however busy the machine is. `cold_start.json` records it for every function, as a
+  ratio to the floor's, and a test holds the functions to it. Record it anew after a change that is meant to
+  cost more, or that saves something.
+* CPU time is what is paid for, but on a busy machine it differs by 15 % from start to start. A figure is the
+  lower quartile of all rounds, and in a round everything starts once, so that a busy machine is busy for all.
 """
 
+import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from local.build import build
 from local.process import LocalError
 from local.progress import silent
 from local.rie import PYTHON
-from local.settings import ROOT, aws_variables
+from local.settings import aws_variables
+from local.template import source
 
 FLOOR = "import httpx, boto3; httpx.Client(); boto3.client('secretsmanager')"
-ROUNDS = 9
+RECORD = Path(__file__).with_name("cold_start.json")
+# How much of the recorded instructions a function may execute unrecorded. A module's import, which waits for
+# memory and the kernel, takes more time than its instructions say: 5 % of the time are about 4 % of them.
+LIMIT = 1.03
 
 _PROGRAM = """
 import json, sys, time
+from importlib.machinery import SourceFileLoader
+from_source, compile_source = [], SourceFileLoader.source_to_code
+def note_and_compile(loader, data, path):
+    from_source.append(path)
+    return compile_source(loader, data, path)
+SourceFileLoader.source_to_code = note_and_compile
 begun = time.process_time()
 {code}
-print(json.dumps([time.process_time() - begun, sorted(sys.modules)]))
+print(json.dumps([time.process_time() - begun, sorted(sys.modules), from_source]))
 """
+_COUNT = "valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"
 
 
 @dataclass(frozen=True)
 class Start:
-    """One start of a process: seconds of CPU, and the modules it has then."""
+    """One start of a process: seconds of CPU, the modules it has then, and those that had no bytecode."""
 
     cpu: float
     modules: frozenset[str]
+    from_source: frozenset[Path]
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,22 @@ class Subject:
 
     def start(self) -> Start:
         """Run it once in a process of its own. Raises LocalError if it fails."""
+        done = self._run(PYTHON, "-c", _PROGRAM.format(code=self.code))
+        cpu, modules, from_source = json.loads(done.stdout.splitlines()[-1])
+        return Start(cpu, frozenset(modules), frozenset(map(Path, from_source)))
+
+    def instructions(self) -> int:
+        """Run it once under valgrind; return how many instructions that took, the interpreter's own included.
+
+        Raises LocalError if it fails.
+        """
+        if not shutil.which(_COUNT[0]):
+            raise LocalError("valgrind is not installed: run `apt-get install valgrind`.")
+        done = self._run(*_COUNT, PYTHON, "-c", self.code)
+        [count] = re.findall(r"I +refs: +([\d,]+)", done.stderr)
+        return int(count.replace(",", ""))
+
+    def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         environment = {
             **aws_variables("http://127.0.0.1:9"),
             **self.variables,
@@ -62,27 +97,27 @@ class Subject:
             "LANG": "en_US.UTF-8",
             "LAMBDA_TASK_ROOT": str(self.path[0]),
             "PYTHONPATH": os.pathsep.join(map(str, self.path)),
-            # Like Lambda, where the code cannot be written to.
+            # As on Lambda, where the folders of the code are read-only.
             "PYTHONDONTWRITEBYTECODE": "1",
+            # A set in another order would be other instructions.
+            "PYTHONHASHSEED": "0",
         }
-        command = [str(PYTHON), "-c", _PROGRAM.format(code=self.code)]
         done = subprocess.run(  # noqa: S603 (our own command)
             command, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise LocalError(f"{self.code!r} failed: {done.stderr.strip().splitlines()[-1]}")
-        cpu, modules = json.loads(done.stdout.splitlines()[-1])
-        return Start(cpu, frozenset(modules))
+        return done
 
 
 def floor(built: Path) -> Subject:
-    """Return the least that a function needs."""
+    """Return the least that a function that sends needs."""
     return Subject(FLOOR, (built, _layer(built)), {})
 
 
 def functions(built: Path, layer: Path | None = None) -> dict[str, Subject]:
     """Return the start of every built function by its folder's name, with the built layer or another one."""
-    template = yaml.load((ROOT / "template.yaml").read_text(), _Template)  # noqa: S506 (a SafeLoader)
+    template = source()
     for_all = template["Globals"]["Function"]["Environment"]["Variables"]
     found = {}
     for name, resource in template["Resources"].items():
@@ -92,7 +127,8 @@ def functions(built: Path, layer: Path | None = None) -> dict[str, Subject]:
             found[Path(properties["CodeUri"]).name] = Subject(
                 "import app",
                 (built / name, layer or _layer(built)),
-                {key: str(value) for key, value in variables.items()},
+                # The number 1 stands for what CloudFormation would put in: good as a text and as a number.
+                {key: "1" if isinstance(value, dict) else str(value) for key, value in variables.items()},
             )
     return found
 
@@ -102,11 +138,10 @@ def without_bytecode(built: Path, target: Path) -> Path:
     return shutil.copytree(_layer(built), target, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, float]:
+def cpu_seconds(subjects: Mapping[str, Subject], rounds: int) -> dict[str, float]:
     """Start every subject once a round; return each one's lower quartile of CPU seconds, by its name."""
     for subject in subjects.values():
-        # For the page cache, and for boto3's own bytecode.
-        subject.start()
+        subject.start()  # Reads its files into the page cache.
     starts: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(rounds):
         for name, subject in subjects.items():
@@ -114,24 +149,73 @@ def measure(subjects: Mapping[str, Subject], rounds: int) -> dict[str, float]:
     return {name: sorted(these)[len(these) // 4] for name, these in starts.items()}
 
 
-def main(rounds: int = ROUNDS) -> None:
-    """Print the figures as a Markdown table."""
-    built = build(silent)
+def instruction_ratios(subjects: Mapping[str, Subject], floor: Subject) -> dict[str, float]:
+    """Return how many instructions each subject's start takes, as a ratio to the floor's, by its name."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        least, *counts = pool.map(Subject.instructions, [floor, *subjects.values()])
+    return {name: count / least for name, count in zip(subjects, counts, strict=True)}
+
+
+def recorded() -> dict[str, float]:
+    """Return the ratio of instructions that is recorded of each function."""
+    ratios: dict[str, float] = json.loads(RECORD.read_text())
+    return ratios
+
+
+def record(ratios: Mapping[str, float]) -> None:
+    """Make these ratios the recorded ones."""
+    rounded = {name: round(ratio, 3) for name, ratio in sorted(ratios.items())}
+    RECORD.write_text(json.dumps(rounded, indent=2) + "\n")
+
+
+def verdict(ratio: float, before: float) -> str:
+    """Return what is wrong with a function's ratio, given the recorded one; an empty text if nothing is."""
+    growth = ratio / before
+    if growth > LIMIT:
+        return f"a cold start takes {growth - 1:.1%} more instructions than recorded: save them, or record it"
+    if growth < 1 / LIMIT:
+        # Or the gain could be lost again unseen.
+        return f"a cold start takes {1 - growth:.1%} fewer instructions than recorded: record it"
+    return ""
+
+
+def print_table(built: Path, rounds: int) -> None:
+    """Print what each function's cold start costs, as a table in Markdown."""
     with tempfile.TemporaryDirectory() as scratch:
         plain = without_bytecode(built, Path(scratch) / "python")
         compiled = functions(built)
         bare = {f"{name} plain": each for name, each in functions(built, plain).items()}
-        seconds = measure({"least": floor(built)} | compiled | bare, rounds)
-    least = seconds["least"]
-    print("| Cold start | CPU, ms | of the least | without bytecode, ms | of that |")
-    print("| --- | --: | --: | --: | --: |")
-    print(f"| the least: httpx and boto3 clients alone | {least * 1000:.0f} | 1.00 | | |")
+        seconds = cpu_seconds({"floor": floor(built)} | compiled | bare, rounds)
+    ratios = instruction_ratios(compiled, floor(built))
+    least = seconds["floor"]
+    print(f"Cold starts on this machine: instructions, and CPU time (lower quartile of {rounds} starts).")
+    print("The floor is an httpx client and a boto3 client for Secrets Manager, nothing else.")
+    print()
+    print(
+        "| Function | instructions, of the floor | CPU, ms | of the floor "
+        "| CPU with a layer without bytecode, ms | with bytecode, of that |"
+    )
+    print("| --- | --: | --: | --: | --: | --: |")
+    print(f"| the floor | 1.00 | {least * 1000:.0f} | 1.00 | | |")
     for name in compiled:
         own, without = seconds[name], seconds[f"{name} plain"]
         print(
-            f"| `{name}` | {own * 1000:.0f} | {own / least:.2f} "
+            f"| `{name}` | {ratios[name]:.2f} | {own * 1000:.0f} | {own / least:.2f} "
             f"| {without * 1000:.0f} | {own / without:.2f} |"
         )
+
+
+def main() -> None:
+    """Print the table, or record the instructions."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start")
+    parser.add_argument("--rounds", type=int, default=9, help="starts of each function (%(default)s)")
+    parser.add_argument("--record", action="store_true", help="write cold_start.json instead of a table")
+    options = parser.parse_args()
+    built = build(silent)
+    if options.record:
+        record(instruction_ratios(functions(built), floor(built)))
+    else:
+        print_table(built, options.rounds)
 
 
 def _layer(built: Path) -> Path:
@@ -139,11 +223,5 @@ def _layer(built: Path) -> Path:
     return layer
 
 
-class _Template(yaml.SafeLoader):
-    """Takes the number 1 for what CloudFormation would put in: good as a text and as a number."""
-
-
-_Template.add_multi_constructor("!", lambda _loader, _suffix, _node: "1")
-
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -1,10 +1,21 @@
-"""What a cold start costs: no module that a function does not need, and time near the least there is."""
+"""A cold start: no module that a function does not need, bytecode for each, and no regression."""
 
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
-from benchmarks.cold_start import Start, floor, functions, measure
+from benchmarks.cold_start import (
+    LIMIT,
+    Start,
+    Subject,
+    floor,
+    functions,
+    instruction_ratios,
+    recorded,
+    verdict,
+)
 from local.build import build
 from local.progress import silent
 
@@ -25,16 +36,12 @@ HEAVY = {
     "typer",
     "yaml",
 }
-# Of the CPU time that an httpx client and a boto3 client take alone.
-BARS = {
-    "queue_push": 1.25,
-    "scheduled_push": 1.25,
-    "direct_push": 1.5,
-    "topic_push": 1.5,
-    "bucket_push": 1.5,
+# Each costs direct_push about 5 to 8 % of its instructions.
+REGRESSIONS = {
+    "imports": "import unittest.mock, xml.etree.ElementTree, pydoc",
+    "work in Python": "for _ in range(200_000): pass",
+    "work in C": "sum(range(400_000))",
 }
-# The second number is for a machine so busy that the first gave a bad verdict.
-ROUNDS = 5, 20
 
 
 @pytest.fixture(scope="module")
@@ -47,27 +54,84 @@ def least(built: Path) -> Start:
     return floor(built).start()
 
 
+@pytest.fixture(scope="module")
+def starts(built: Path) -> dict[str, Start]:
+    return {folder: subject.start() for folder, subject in functions(built).items()}
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_function_imports_nothing_heavy(built: Path, least: Start, folder: str) -> None:
-    modules = functions(built)[folder].start().modules
+def test_a_function_imports_nothing_heavy(starts: dict[str, Start], least: Start, folder: str) -> None:
+    modules = starts[folder].modules
 
     assert "kii_push" in modules
     assert HEAVY & modules == set()
     assert "asyncio" not in modules - least.modules
 
 
-@pytest.mark.timeout(300)
-def test_a_door_starts_nearly_as_fast_as_its_two_clients_alone(built: Path) -> None:
-    subjects = {"least": floor(built), **{folder: functions(built)[folder] for folder in BARS}}
+def test_the_floor_is_loaded_from_bytecode(least: Start) -> None:
+    assert least.from_source == set()
 
-    for rounds in ROUNDS:
-        seconds = measure(subjects, rounds)
-        too_slow = {
-            folder: round(seconds[folder] / seconds["least"], 2)
-            for folder, bar in BARS.items()
-            if seconds[folder] > bar * seconds["least"]
-        }
-        if not too_slow:
-            break
 
-    assert too_slow == {}
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_function_is_loaded_from_bytecode(built: Path, starts: dict[str, Start], folder: str) -> None:
+    # SAM deploys the function's own module as source, so it is compiled at every start on Lambda too.
+    own = functions(built)[folder].path[0] / "app.py"
+
+    assert starts[folder].from_source == {own}
+
+
+def test_a_module_without_bytecode_is_noticed(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "extra.py").touch()
+    subject = floor(built)
+
+    start = replace(subject, code="import extra", path=(tmp_path, *subject.path)).start()
+
+    assert start.from_source == {tmp_path / "extra.py"}
+
+
+@pytest.fixture(scope="module")
+def ratios(built: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """The ratio of every function, of a copy of direct_push, and of copies with a regression each."""
+    folder = tmp_path_factory.mktemp("copies")
+    subjects = functions(built)
+    copies = {
+        name: with_code(subjects["direct_push"], folder / name, code)
+        for name, code in {"copy": "", **REGRESSIONS}.items()
+    }
+    return instruction_ratios(subjects | copies, floor(built))
+
+
+def with_code(subject: Subject, target: Path, code: str) -> Subject:
+    """Return a copy of a built function that also runs `code` when it is imported."""
+    copytree(subject.path[0], target)
+    with (target / "app.py").open("a") as app:
+        app.write(f"\n{code}\n")
+    return replace(subject, path=(target, *subject.path[1:]))
+
+
+def test_every_function_is_recorded() -> None:
+    assert sorted(recorded()) == FOLDERS
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_cold_start_costs_what_is_recorded(ratios: dict[str, float], folder: str) -> None:
+    assert verdict(ratios[folder], recorded()[folder]) == "", "python -m benchmarks.cold_start --record"
+
+
+def test_the_same_code_costs_the_same(ratios: dict[str, float]) -> None:
+    assert ratios["copy"] == pytest.approx(ratios["direct_push"], rel=0.001)
+
+
+@pytest.mark.parametrize("regression", REGRESSIONS)
+def test_a_regression_of_a_few_per_cent_is_found(ratios: dict[str, float], regression: str) -> None:
+    assert ratios[regression] / ratios["copy"] < 1.09
+    assert "more instructions than recorded" in verdict(ratios[regression], recorded()["direct_push"])
+
+
+@pytest.mark.parametrize(
+    ("growth", "found"),
+    [(1.05, "5.0% more"), (LIMIT, ""), (1, ""), (1 / LIMIT, ""), (0.95, "5.0% fewer")],
+)
+def test_the_verdict_allows_3_per_cent_either_way(growth: float, found: str) -> None:
+    assert found in verdict(growth, 1)
+    assert bool(found) == bool(verdict(growth, 1))
