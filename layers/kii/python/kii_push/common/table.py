@@ -5,7 +5,7 @@
 | `push#ID` | what became of a push | `push.ledger` | `broadcast.progress` | `LedgerDays` |
 | `broadcast#ID` | how far a broadcast is | `broadcast.store` | `push.stop_switch` | `LedgerDays` |
 | `rate#SECOND` | pushes begun in a second | `push.throttle` | | RATE_SECONDS |
-| `breaker#kii` | whether the breaker is open | Powertools, for `push.throttle` | | an hour from its last change |
+| `breaker#kii` | whether the breaker is open | Powertools, for `push.throttle` | | an hour unchanged |
 | `calls#YYYY-MM` | calls of Kii in a month (UTC) | `common.calls` | | CALLS_DAYS |
 
 Every item ends by its attribute `expires` (Unix seconds), which is the table's TTL attribute.
