@@ -1,8 +1,21 @@
-"""How the fields of a struct are named in JSON."""
+"""Values decoded into structs, and the field that an error names."""
+
+from typing import Any
 
 import pytest
+from msgspec import Struct
 
-from kii_push.common.decode import wire_name
+from kii_push.common.decode import decode, wire_name
+from kii_push.errors import InvalidRequest, Violation
+
+
+class Inner(Struct, forbid_unknown_fields=True):
+    numbers: dict[str, int] = {}
+
+
+class Outer(Struct, forbid_unknown_fields=True):
+    inner: Inner | None = None
+    names: list[str] = []
 
 
 @pytest.mark.parametrize(
@@ -11,3 +24,43 @@ from kii_push.common.decode import wire_name
 )
 def test_names_are_kii_s_own(name: str, on_the_wire: str) -> None:
     assert wire_name(name) == on_the_wire
+
+
+def violation(value: Any, prefix: str = "") -> Violation:
+    """Return what is wrong with a value that is no Outer."""
+    with pytest.raises(InvalidRequest) as caught:
+        decode(value, Outer, prefix)
+    [found] = caught.value.violations
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (5, ""),
+        ({"x": 1}, "x"),
+        ({"inner": {"x": 1}}, "inner.x"),
+        ({"names": ["a", 5]}, "names[1]"),
+        ({"inner": {"numbers": {"a": "b"}}}, "inner.numbers[...]"),
+    ],
+)
+def test_the_field_that_does_not_fit_is_named(value: Any, field: str) -> None:
+    assert violation(value).field == field
+    assert violation(value, "outer").field == f"outer.{field}".rstrip(".")
+
+
+@pytest.mark.parametrize("where", ["", "inner."])
+@pytest.mark.parametrize("end", ["$KKK", "$", "$.", "$.a b", "$[x]"])
+def test_a_field_whose_name_looks_like_a_path_is_a_name_all_the_same(where: str, end: str) -> None:
+    name = f"x` - at `{end}\n\x1b{'k' * 100_000}"
+    found = violation({"inner": {name: 1}} if where else {name: 1})
+    assert found.reason == "is not a known field"
+    assert found.field.startswith(f"{where}x` - at `{end}??k")
+    assert len(found.field) < 80
+
+
+def test_a_field_that_claims_a_path_of_ours_is_named_in_few_characters() -> None:
+    found = violation({f"x` - at `$.inner{'.k' * 100_000}": 1})
+    assert found.reason == "is not a known field"
+    assert found.field.isprintable()
+    assert len(found.field) < 300

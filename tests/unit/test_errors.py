@@ -17,6 +17,7 @@ from kii_push.errors import (
     KiiError,
     KiiFailed,
     KiiUnavailable,
+    NotFound,
     Outcome,
     PushError,
     TooManyRequests,
@@ -123,6 +124,33 @@ def test_an_invalid_request_names_each_field_and_what_is_wrong_with_it() -> None
     assert [violation.field for violation in error.violations] == ["message.gcm.data.n", ""]
     assert error.error_code is None
     assert error.retry_after is None
+
+
+HOSTILE = "a\n\x1b]0;owned\x07\u202e\ud800" + "x" * 500_000
+
+
+def test_a_violation_is_short_and_printable_whatever_a_sender_called_the_field() -> None:
+    found = Violation(HOSTILE, HOSTILE)
+    assert (found.field[:20], found.reason[:20]) == ("a??]0;owned???xxxxxx",) * 2
+    assert (len(found.field), len(found.reason)) == (257, 1001)
+    assert f"{found}".isprintable()
+    assert Violation(found.field, found.reason) == found, "it stays as it is"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidRequest(*[Violation(HOSTILE, HOSTILE)] * 21),
+        NotFound(HOSTILE),
+        kii_error(400, HOSTILE),
+        InFlight(HOSTILE, 1),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_gives_a_short_and_printable_reason_whatever_it_quotes(error: PushError) -> None:
+    assert error.reason.isprintable()
+    assert len(error.reason) == 1001
+    assert error.reason.endswith("…")
 
 
 def test_the_modules_tree_names_each_error_below_its_parent_with_its_outcome() -> None:

@@ -96,22 +96,22 @@ def test_a_dead_letter_keeps_its_body_and_says_why(
         assert dead_letter("order-42", error) == Settlement(error.outcome)
 
 
-def test_what_sqs_does_not_take_in_a_text_is_replaced(sqs: Stubber) -> None:
-    attributes = strings(
-        pushID="order-42",
-        outcome="rejected",
-        reason="data.\ufffd\ufffd\ufffd\ufffd\t\r\n\u2028é🎉: is odd",
-        field="data.\ufffd\ufffd\ufffd\ufffd\t\r\n\u2028é🎉",
-    )
-    expect(sqs, DEAD_LETTERS, MessageAttributes=attributes)
+def test_what_sqs_does_not_take_in_an_attribute_is_replaced(sqs: Stubber) -> None:
+    expect(sqs, PUSHES, MessageAttributes=strings(a="\ufffd\ufffd\ufffd\ufffd\t\r\n\u2028é🎉", b="k" * 1024))
 
-    dead_letter("order-42", InvalidRequest(Violation("data.\0\x1f\ud800\uffff\t\r\n\u2028é🎉", "is odd")))
+    attributes = {"a": "\0\x1f\ud800\uffff\t\r\n\u2028é🎉", "b": "k" * 5000}
+    queue().send(OutgoingMessage(BODY, attributes=attributes))
 
 
-def test_a_reason_without_end_is_cut_so_that_the_letter_goes_through(sqs: Stubber) -> None:
-    attributes = strings(pushID="p", outcome="rejected", reason="k" * 1024, field="k" * 1024)
-    expect(sqs, DEAD_LETTERS, MessageAttributes=attributes)
+def test_a_dead_letter_names_a_field_in_short_and_printable_characters(sqs: Stubber) -> None:
+    field = "data.\0\x1b[2J\ud800\n"
+    expected = strings(pushID="p", outcome="rejected", reason="data.??[2J??: is odd", field="data.??[2J??")
+    expect(sqs, DEAD_LETTERS, MessageAttributes=expected)
+    dead_letter("p", InvalidRequest(Violation(field, "is odd")))
 
+    field = "k" * 256 + "…"
+    expected = strings(pushID="p", outcome="rejected", reason=f"{field}: is odd", field=field)
+    expect(sqs, DEAD_LETTERS, MessageAttributes=expected)
     dead_letter("p", InvalidRequest(Violation("k" * 5000, "is odd")))
 
 

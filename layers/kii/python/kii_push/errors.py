@@ -61,26 +61,41 @@ class PushError(Exception):
 
     @property
     def reason(self) -> str:
-        """One sentence for a person."""
-        return str(self)
+        """One sentence for a person: printable, and cut at MAX_REASON_CHARS."""
+        return readable(str(self), MAX_REASON_CHARS)
 
 
-# A name in an error is cut to this length.
+# Errors reach logs, the ledger, callers and dead letters, and they quote names that a sender chose. Without
+# these limits one request could fill any of those. What is longer is cut there and ends with an ellipsis.
 MAX_NAME_CHARS = 64
+MAX_FIELD_CHARS = 256
+MAX_REASON_CHARS = 1000
 
 
-def readable(name: str) -> str:
-    """Return a key that a sender chose, so that it fits a header and a log line."""
-    shown = "".join(char if char.isprintable() else "?" for char in name[:MAX_NAME_CHARS])
-    return shown if len(name) <= MAX_NAME_CHARS else f"{shown}…"
+def printable(text: str) -> str:
+    """Return a text with a question mark in place of each control character and the like."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
+def readable(text: str, max_chars: int = MAX_NAME_CHARS) -> str:
+    """Return a text that a sender chose, such as a key, so that it fits a header and a log line."""
+    shown = printable(text[:max_chars])
+    return shown if len(text) <= max_chars else f"{shown}…"
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A field of a request (a path such as `message.gcm.data.n`) and what is wrong with it."""
+    """A field of a request (a path such as `message.gcm.data.n`) and what is wrong with it.
+
+    Both are `readable`, whatever a sender has put into them.
+    """
 
     field: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", readable(self.field, MAX_FIELD_CHARS))
+        object.__setattr__(self, "reason", readable(self.reason, MAX_REASON_CHARS))
 
     def __str__(self) -> str:
         return f"{self.field}: {self.reason}" if self.field else self.reason

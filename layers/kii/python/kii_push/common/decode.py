@@ -7,6 +7,9 @@ import msgspec
 
 from kii_push.errors import InvalidRequest, Violation, readable
 
+# How msgspec ends the path of a field, such as `.message.gcm` or `.recipients[0].values[...]`.
+_PATH_END = re.compile(r"(?:\.\w+|\[(?:\d+|\.\.\.)\])+`")
+
 
 def wire_name(name: str) -> str:
     """Return the name Kii gives a field: camelCase, with ID in capitals (`topic_id` is `topicID`)."""
@@ -24,7 +27,10 @@ def decode[T](value: Any, shape: type[T], prefix: str = "") -> T:
 
 def _violation(text: str, prefix: str) -> Violation:
     """Turn msgspec's "what - at `$.path`" into the field's path and what is wrong with it."""
-    what, _, at = text.partition(" - at `$")
+    # From the right: a field's name, which the sender chose and which comes first, may look like a path, too.
+    what, _, at = text.rpartition(" - at `$")
+    if not _PATH_END.fullmatch(at):
+        what, at = text, ""
     path = [part for part in (prefix, at.rstrip("`").lstrip(".")) if part]
     named = re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", what, re.DOTALL)
     if named:

@@ -20,7 +20,7 @@ _BATCH_BYTES = 240_000
 MAX_DELAY_SECONDS = 900
 # All attributes and the body together may have 1 MiB.
 _MAX_ATTRIBUTE_CHARS = 1024
-# What SQS does not take in a text, such as the NUL in a field's name that a refusal quotes.
+# What SQS does not take in a text.
 _UNSENDABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 # Stands for SQS's error code if it says nothing of an entry.
 _NOT_MENTIONED = "NotMentioned"
