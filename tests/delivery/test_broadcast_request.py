@@ -12,6 +12,8 @@ from kii_push.push import request as push_request
 from kii_push.push.preflight import Preflight
 from kii_push.push.request import PushRequest, UserTarget
 
+# The network without a limit.
+JPUSH = {"jpush": {"enabled": True}, "gcm": {"enabled": False}, "apns": {"enabled": False}}
 SHORT = {"title": "Sale", "body": "Today"}
 
 
@@ -104,6 +106,9 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], field: str) -> None:
         ({"template": {**SHORT, "title": "${name}", "colour": 1}}, "template.colour"),
         ({"template": {**SHORT, "data": {"from": "${name}"}}}, "template.data.from"),
         ({"template": {**SHORT, "body": "$5 off"}}, "template.body"),
+        ({"template": {**SHORT, "body": "${x}" * 1_001}}, "template"),
+        ({"template": {**JPUSH, "jpush": {"enabled": True, "data": {"m": "x" * 256 * 1024}}}}, "template"),
+        ({"message": {**JPUSH, "jpush": {"enabled": True, "data": {"m": "x" * 256 * 1024}}}}, "message"),
     ],
 )
 def test_what_would_be_refused_for_everybody_is_refused_at_once(fields: dict[str, Any], field: str) -> None:

@@ -1,15 +1,15 @@
 """The broadcast request: a message for many users, the same for all or a template with each one's values."""
 
+import json
 import re
-import string
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from kii_push.broadcast import template
+from kii_push.broadcast.template import Value
 from kii_push.common import strict_json
 from kii_push.common.decode import decode, wire_name
 from kii_push.errors import InvalidRequest, Violation
@@ -26,8 +26,6 @@ MAX_BYTES = 5_000_000
 LISTS = "lists/"
 # Must be safe in paths and object keys, and leave room for `:` and a line number in a push ID.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
-
-type Value = str | int | float | bool
 
 
 class RecipientShape(Struct, forbid_unknown_fields=True):
@@ -81,7 +79,7 @@ class Job(Struct, rename=wire_name, omit_defaults=True):
         who = RecipientShape(recipient) if isinstance(recipient, str) else recipient
         message = self.message
         if self.is_template:
-            message = _filled(message, _texts(who.values), "template")
+            message = template.fill(message, who.values)
         push = {
             "id": self.push_id(line),
             "target": {"user": identifiers.user(who.user, "user")},
@@ -154,31 +152,15 @@ def recipient(line: bytes) -> str | RecipientShape:
 
 def _check(message: dict[str, Any], field: str, preflight: Preflight) -> None:
     """Raise InvalidRequest if no user can be sent the message; for a template, with each value left empty."""
-    body = _filled(message, defaultdict(str), field) if field == "template" else message
+    # In ASCII, as the fan-out queues it.
+    size = len(json.dumps(message))
+    if size > strict_json.MAX_BYTES:
+        reason = f"has {size} bytes; a push has at most {strict_json.MAX_BYTES}"
+        raise InvalidRequest(Violation(field, reason))
+    body = template.fill_blank(message) if field == "template" else message
     try:
         push = request.from_json({"target": {"user": "any-user"}, "message": body}, default_id="check")
         preflight.check(push.message, push.target, app_id="")
     except InvalidRequest as error:
         violations = (replace(each, field=field + each.field[len("message") :]) for each in error.violations)
         raise InvalidRequest(*violations) from None
-
-
-def _filled(value: Any, values: Mapping[str, str], path: str) -> Any:
-    if isinstance(value, str):
-        try:
-            return string.Template(value).substitute(values)
-        except KeyError as error:
-            raise InvalidRequest(Violation(path, f"needs the value {error.args[0]!r}")) from None
-        except ValueError:
-            raise InvalidRequest(Violation(path, "has a $ that begins no ${name}; write $$")) from None
-    if isinstance(value, dict):
-        return {key: _filled(each, values, f"{path}.{key}") for key, each in value.items()}
-    if isinstance(value, list):
-        return [_filled(each, values, f"{path}[{place}]") for place, each in enumerate(value)]
-    return value
-
-
-def _texts(values: Mapping[str, Value]) -> dict[str, str]:
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()
-    }
