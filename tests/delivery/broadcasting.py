@@ -10,7 +10,8 @@ from kii_push.broadcast import fan_out
 from kii_push.broadcast import request as broadcast_request
 from kii_push.broadcast.fan_out import FanOut
 from kii_push.broadcast.request import BroadcastRequest
-from kii_push.broadcast.store import Broadcasts, Progress
+from kii_push.broadcast.store import Broadcasts, Line, Progress
+from kii_push.common.table import broadcast_key
 from kii_push.push.ledger import Ledger
 from kii_push.push.preflight import Preflight
 from kii_push.push.stop_switch import StopSwitch
@@ -19,6 +20,7 @@ from tests.support import ample_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_s3 import S3Client
 
 MESSAGE = {"data": {"m": "hi"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
@@ -71,6 +73,14 @@ class Sale:
         return FanOut(
             self.broadcasts, self.ledger, self.stop_switch, pushes=self.pushes, positions=self.positions
         )
+
+    def lines(self) -> list[Line]:
+        """Return the lines of its list as they are read."""
+        return list(self.broadcasts.lines(self.broadcasts.job("sale"), 0))
+
+    def item(self) -> "dict[str, AttributeValueTypeDef]":
+        """Return its item in the table."""
+        return self._dynamodb.get_item(TableName=self._table, Key=broadcast_key("sale"))["Item"]
 
     def progress(self) -> Progress:
         """Return how far it is."""

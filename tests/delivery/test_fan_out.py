@@ -1,18 +1,23 @@
 """Broadcasts on a real table, bucket and queue: fanned out, counted, stopped, safe to repeat."""
 
+import hashlib
 import json
 import time
-from typing import Any
+import tracemalloc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import UNSET
 
-from kii_push.broadcast import store
+from kii_push.broadcast import fan_out, store
 from kii_push.errors import IDConflict
 from kii_push.queues.unattended import UnattendedDelivery
 from tests.delivery.broadcasting import MESSAGE, Sale, recipients, request_for, request_for_list
 from tests.doubles.scripted_kii import ScriptedKii
 from tests.support import Queue
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 def test_a_broadcast_reaches_each_recipient_once_and_is_counted(
@@ -54,14 +59,73 @@ def test_a_long_one_is_handed_over_where_the_time_ends(sale: Sale, queue: Queue,
     assert sale.progress().recipients == 1500
 
 
-def test_a_list_that_is_one_long_line_is_read_in_pieces(sale: Sale, queue: Queue, positions: Queue) -> None:
-    assert sale.accept_list(json.dumps([f"u-{number}" for number in range(20_000)]).encode())
-    job = sale.broadcasts.job("sale")
-    assert [len(line) for line in sale.broadcasts.lines(job, 0)][:2] == [store.MAX_LINE_BYTES] * 2
+LONG = b'{"user": "u-2", "values": {"a": "' + b"x" * 200_000 + b'"}}'
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_line_that_is_too_long_is_one_rejected_recipient(
+    sale: Sale, queue: Queue, positions: Queue, end: bytes
+) -> None:
+    longest = b'"u-5"'.ljust(store.MAX_LINE_BYTES - len(end))
+    assert sale.accept_list(
+        end.join([b'"u-1"', LONG, b'"u-3"', b" " * 100_000, longest, longest + b" ", LONG])
+    )
     sale.begin()
     sale.run(positions.drain()[0])
+    pushes = {each["id"]: each["target"]["user"] for each in map(json.loads, queue.drain())}
+    assert pushes == {"sale:1": "u-1", "sale:3": "u-3", "sale:5": "u-5"}, "an ID names the line of the file"
+    assert (sale.progress().recipients, sale.progress().counts["rejected"]) == (7, 4)
+    record = sale.ledger.find("sale:2")
+    assert record
+    assert record.reason == "the line is longer than 65536 bytes"
+
+
+def test_the_last_line_may_be_the_longest_that_is_taken(sale: Sale) -> None:
+    assert sale.accept_list(b"\n" + b"x" * store.MAX_LINE_BYTES)
+    assert [line.size for line in sale.lines()] == [1, store.MAX_LINE_BYTES]
+    assert all(line.text for line in sale.lines())
+
+
+def test_a_list_that_is_one_long_line_is_one_recipient_and_fills_no_memory(
+    sale: Sale, queue: Queue, positions: Queue
+) -> None:
+    content = json.dumps([f"u-{number}" for number in range(2_000_000)]).encode()
+    assert sale.accept_list(content)
+    sale.begin()
+    (position,) = positions.drain()
+    tracemalloc.start()
+    sale.run(position)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < len(content) // 4
     assert queue.drain() == []
-    assert sale.progress().counts["rejected"] == sale.progress().recipients == 4
+    assert sale.progress().counts["rejected"] == sale.progress().recipients == 1
+
+
+def test_the_time_is_looked_at_amid_long_lines(
+    sale: Sale, positions: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "_CHUNK_BYTES", 300_000)
+    assert sale.accept_list(b"\n".join([LONG] * 5))
+    sale.begin()
+    sale.run(positions.drain()[0], lambda: 0)
+    assert json.loads(positions.drain()[0])["line"] == 3
+
+
+def test_a_broadcast_of_release_0_1_0_keeps_its_ids_and_is_recognised(
+    sale: Sale, s3: "S3Client", queue: Queue, positions: Queue
+) -> None:
+    assert sale.accept_list(b"\n".join([b'"u-1"', LONG, b'"u-3"']))
+    job = json.loads(s3.get_object(Bucket=sale.bucket, Key="jobs/sale")["Body"].read())
+    assert job.pop("idForm") == 2
+    as_before = json.dumps(job, separators=(",", ":")).encode()
+    s3.put_object(Bucket=sale.bucket, Key="jobs/sale", Body=as_before)
+    assert sale.item()["fingerprint"]["S"] == hashlib.sha256(as_before).hexdigest()
+    sale.begin()
+    sale.run(positions.drain()[0])
+    pushes = {each["id"]: each["target"]["user"] for each in map(json.loads, queue.drain())}
+    assert pushes == {"sale:1": "u-1", "sale:6": "u-3"}, "the long line is four pieces"
+    assert (sale.progress().recipients, sale.progress().counts["rejected"]) == (6, 4)
 
 
 def test_an_empty_list_is_soon_done(sale: Sale, positions: Queue) -> None:

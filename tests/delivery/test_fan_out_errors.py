@@ -7,6 +7,7 @@ import pytest
 
 from kii_push.broadcast import fan_out
 from kii_push.broadcast.fan_out import Position
+from kii_push.broadcast.store import Line
 from kii_push.errors import QueueError
 from kii_push.queues import sqs
 from tests.delivery.broadcasting import Sale, recipients
@@ -122,6 +123,8 @@ def test_a_message_that_failed_comes_back_soon_and_later_each_time(sale: Sale, p
 
 def test_a_position_knows_its_line_and_what_is_no_recipient() -> None:
     start = Position("sale")
-    lines = [b"\xef\xbb\xbf\n", b'"u-2"\r\n', b"  \t\n", b"\xef\xbb\xbf\n"]
-    assert list(start.numbered(lines)) == [(1, b""), (2, b'"u-2"'), (3, b""), (4, b"\xef\xbb\xbf")]
-    assert start.after(lines) == Position("sale", offset=4 + 7 + 4 + 4, line=5, blank=2)
+    texts = (b"\xef\xbb\xbf\n", b'"u-2"\r\n', b"  \t\n", b"\xef\xbb\xbf\n")
+    lines = [*(Line(text, len(text)) for text in texts), Line(None, 100_000)]
+    numbered = [(1, b""), (2, b'"u-2"'), (3, b""), (4, b"\xef\xbb\xbf"), (5, None)]
+    assert list(start.numbered(lines)) == numbered
+    assert start.after(lines) == Position("sale", offset=4 + 7 + 4 + 4 + 100_000, line=6, blank=2)

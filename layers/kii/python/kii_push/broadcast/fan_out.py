@@ -14,7 +14,7 @@ import msgspec
 
 from kii_push.broadcast import request as broadcast_request
 from kii_push.broadcast.request import Job
-from kii_push.broadcast.store import Broadcasts, SourceGone
+from kii_push.broadcast.store import MAX_LINE_BYTES, Broadcasts, Line, SourceGone
 from kii_push.common import observability
 from kii_push.common.strict_json import MAX_BYTES, TooLarge
 from kii_push.errors import Expired, InvalidRequest, LedgerError, QueueError, Violation
@@ -26,8 +26,9 @@ from kii_push.queues.sqs import OutgoingMessage, Queue
 # Do not start another chunk with less time than this. A chunk cut off by the timeout is redelivered only
 # after the queue's visibility timeout.
 RESERVE_MS = 60_000
-# Batches sent side by side before the time and the stop switch are looked at again.
-_CHUNK_BATCHES = 64
+# A chunk is what is sent side by side before the time and the stop switch are looked at again.
+_CHUNK_LINES = 64 * sqs.BATCH_SIZE
+_CHUNK_BYTES = _CHUNK_LINES * MAX_LINE_BYTES
 _THREADS = 8
 # Attempts for entries that SQS refuses, with exponential backoff and full jitter.
 _ATTEMPTS = 4
@@ -55,19 +56,22 @@ class Position:
         """The ID of the next recipient's push."""
         return f"{self.broadcast}:{self.line}"
 
-    def after(self, lines: Sequence[bytes]) -> "Position":
+    def after(self, lines: Sequence[Line]) -> "Position":
         """Return the position behind these lines."""
         return Position(
             self.broadcast,
-            self.offset + sum(map(len, lines)),
+            self.offset + sum(line.size for line in lines),
             self.line + len(lines),
-            self.blank + sum(not text for _, text in self.numbered(lines)),
+            self.blank + sum(text == b"" for _, text in self.numbered(lines)),
         )
 
-    def numbered(self, lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Yield each of the lines from here on with its number, bare of white space and a byte order mark."""
+    def numbered(self, lines: Iterable[Line]) -> Iterator[tuple[int, bytes | None]]:
+        """Yield each line's number and text from here on, bare of white space and a byte order mark."""
         for number, line in enumerate(lines, self.line):
-            yield number, (line.removeprefix(_BOM) if number == 1 else line).strip()
+            text = line.text
+            if text is not None:
+                text = (text.removeprefix(_BOM) if number == 1 else text).strip()
+            yield number, text
 
 
 def begin(broadcast_id: str, positions: Queue) -> None:
@@ -142,25 +146,19 @@ class FanOut:
             contextlib.closing(self._broadcasts.lines(job, position.offset)) as lines,
             ThreadPoolExecutor(_THREADS) as threads,
         ):
-            while chunk := list(islice(lines, _CHUNK_BATCHES * sqs.BATCH_SIZE)):
+            while chunk := _chunk(lines):
                 self._stop_switch.check(job.id)
                 bodies = self._bodies(job, position.numbered(chunk))
                 list(threads.map(self._send, sqs.batches(bodies, str)))
                 position = position.after(chunk)
                 yield position
 
-    def _bodies(self, job: Job, lines: Iterable[tuple[int, bytes]]) -> Iterator[str]:
+    def _bodies(self, job: Job, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[str]:
         for number, line in lines:
-            if not line:
+            if line == b"":
                 continue
             try:
-                # In ASCII: SQS refuses some characters, and with them the whole batch.
-                body = json.dumps(job.push(number, broadcast_request.recipient(line)))
-                if len(body) > MAX_BYTES:
-                    raise TooLarge(
-                        Violation("", f"the push has {len(body)} bytes; at most {MAX_BYTES} are taken")
-                    )
-                yield body
+                yield _body(job, number, line)
             except InvalidRequest as error:
                 observability.failed(job.push_id(number), error)
                 self._ledger.reject(job.push_id(number), job.id, error)
@@ -175,6 +173,29 @@ class FanOut:
             if not left:
                 return
         raise QueueError(f"the queue refused {len(left)} of {len(bodies)} messages {_ATTEMPTS} times")
+
+
+def _chunk(lines: Iterable[Line]) -> list[Line]:
+    """Take the next lines: fewer than usual if they are so long that reading them takes its time."""
+    chunk: list[Line] = []
+    size = 0
+    for line in islice(lines, _CHUNK_LINES):
+        chunk.append(line)
+        size += line.size
+        if size > _CHUNK_BYTES:
+            break
+    return chunk
+
+
+def _body(job: Job, number: int, line: bytes | None) -> str:
+    """Return the message for the recipient on this line. Raises InvalidRequest."""
+    if line is None:
+        raise TooLarge(Violation("", f"the line is longer than {MAX_LINE_BYTES} bytes"))
+    # In ASCII: SQS refuses some characters, and with them the whole batch.
+    body = json.dumps(job.push(number, broadcast_request.recipient(line)))
+    if len(body) > MAX_BYTES:
+        raise TooLarge(Violation("", f"the push has {len(body)} bytes; at most {MAX_BYTES} are taken"))
+    return body
 
 
 def _hand_over(position: Position, positions: Queue, delay_seconds: int = 0) -> None:

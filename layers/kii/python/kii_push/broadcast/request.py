@@ -24,6 +24,9 @@ MAX_INLINE_RECIPIENTS = 10_000
 MAX_BYTES = 5_000_000
 # Prefix of the keys of lists; the other objects in the bucket are the bundle's own.
 LISTS = "lists/"
+# The number in a push's ID is that of the line. In a job of release 0.1.0, which has no form, a line that is
+# too long counts as several.
+ID_FORM = 2
 # Must be safe in paths and object keys, and leave room for `:` and a line number in a push ID.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 
@@ -60,7 +63,8 @@ class BroadcastShape(Struct, forbid_unknown_fields=True, rename=wire_name):
 class Job(Struct, rename=wire_name, omit_defaults=True):
     """What each push of a broadcast is made from.
 
-    `recipients_version` is the ETag of the object with the recipients; `not_after` is ISO 8601.
+    `recipients_version` is the ETag of the object with the recipients; `not_after` is ISO 8601. `id_form` is
+    the form of the pushes' IDs, for as long as the broadcast lasts.
     """
 
     id: str
@@ -68,6 +72,7 @@ class Job(Struct, rename=wire_name, omit_defaults=True):
     is_template: bool
     recipients_key: str
     recipients_version: str = ""
+    id_form: int = 1
     not_after: str | None = None
     on_unknown: OnUnknown = "hold"
 
@@ -129,6 +134,7 @@ def from_json(value: Any, *, default_id: str, confirm_above: int, preflight: Pre
         recipients_key=f"inline/{broadcast_id}" if shape.recipients_key is UNSET else shape.recipients_key,
         not_after=None if shape.not_after is UNSET else shape.not_after.isoformat(),
         on_unknown=shape.on_unknown,
+        id_form=ID_FORM,
     )
     return BroadcastRequest(job, None if shape.recipients is UNSET else shape.recipients)
 

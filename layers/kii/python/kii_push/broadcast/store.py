@@ -4,13 +4,14 @@ import contextlib
 import hashlib
 import io
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push.broadcast import progress
-from kii_push.broadcast.request import BroadcastRequest, Job, RecipientShape
+from kii_push.broadcast.request import ID_FORM, BroadcastRequest, Job, RecipientShape
 from kii_push.common import table
 from kii_push.common.decode import wire_name
 from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, PushError, Violation
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 Status = Literal["queueing", "sending", "done", "stopped", "failed"]
 _OPEN = "NOT phase IN (:stopped, :failed)"
 _FINAL = {":stopped": {"S": "stopped"}, ":failed": {"S": "failed"}}
-# A longer line is read in pieces, none of which is a recipient: a list that was written as one long line must
-# not fill the memory.
+# A longer line is no recipient, and its text is not kept: a list that was written as one line must not fill
+# the memory.
 MAX_LINE_BYTES = 64 * 1024
 # S3's errors that no retry mends, and what they say about the object.
 _GONE = {"PreconditionFailed": "was overwritten meanwhile", "NoSuchKey": "is not there any more"}
@@ -34,6 +35,17 @@ class SourceGone(PushError):
     """What a broadcast is made from was overwritten or deleted: it cannot go on."""
 
     outcome = Outcome.NOT_SENT
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a list as it is read: its text, and the bytes that it takes there with its line end.
+
+    `text` is None if the line is longer than MAX_LINE_BYTES.
+    """
+
+    text: bytes | None
+    size: int
 
 
 class Progress(msgspec.Struct, frozen=True, rename=wire_name, omit_defaults=True):
@@ -76,7 +88,7 @@ class Broadcasts:
             job = msgspec.structs.replace(job, recipients_version=self._version(job.recipients_key))
         content = msgspec.json.encode(job)
         recipients = _lines(request.recipients or ())
-        fingerprint = hashlib.sha256(content + recipients).hexdigest()
+        fingerprint = _fingerprint(job, recipients)
         with _errors():
             try:
                 self._client.put_item(
@@ -111,8 +123,8 @@ class Broadcasts:
             found = self._s3.get_object(Bucket=self._bucket, Key=f"jobs/{broadcast_id}")
             return msgspec.json.decode(found["Body"].read(), type=Job)
 
-    def lines(self, job: Job, offset: int) -> Generator[bytes]:
-        """Yield the recipients' lines from this byte on, each with its line end and at most MAX_LINE_BYTES.
+    def lines(self, job: Job, offset: int) -> Generator[Line]:
+        """Yield the recipients' lines from this byte on.
 
         Raises SourceGone. Close it, and with it the connection.
         """
@@ -133,8 +145,7 @@ class Broadcasts:
                 raise
             # A StreamingBody is one in all but its declared base.
             with io.BufferedReader(cast("io.RawIOBase", found["Body"]), MAX_LINE_BYTES) as body:
-                while line := body.readline(MAX_LINE_BYTES):
-                    yield line
+                yield from _whole_lines(body) if job.id_form == ID_FORM else _pieces(body)
 
     def set_phase(self, broadcast_id: str, phase: table.Phase, recipients: int | None = None) -> None:
         """Note how far the fan-out is, and once it is through, the number of recipients.
@@ -217,6 +228,27 @@ class Broadcasts:
                 if error.response["Error"]["Code"] != "404":
                     raise
         raise InvalidRequest(Violation("recipientsKey", "is not an object in the stack's bucket"))
+
+
+def _fingerprint(job: Job, recipients: bytes) -> str:
+    """Return a hash of what the sender said, which is not the form of the IDs."""
+    said = msgspec.structs.replace(job, id_form=1)
+    return hashlib.sha256(msgspec.json.encode(said) + recipients).hexdigest()
+
+
+def _pieces(body: io.BufferedIOBase) -> Iterator[Line]:
+    """Yield the lines, each piece of MAX_LINE_BYTES as one, as release 0.1.0 did."""
+    while piece := body.readline(MAX_LINE_BYTES):
+        yield Line(piece, len(piece))
+
+
+def _whole_lines(body: io.BufferedIOBase) -> Iterator[Line]:
+    while line := body.readline(MAX_LINE_BYTES):
+        size = len(line)
+        last = line
+        while not last.endswith(b"\n") and (last := body.readline(MAX_LINE_BYTES)):
+            size += len(last)
+        yield Line(line if size == len(line) else None, size)
 
 
 def _lines(recipients: Iterable[str | RecipientShape]) -> bytes:
