@@ -161,6 +161,7 @@ def test_endpoint_is_read_with_its_lifetime(mock: MockKii, installations: Instal
         (ENDPOINT | {"X-MQTT-TTL": "100"}, {}, 100),
         (ENDPOINT, {"X-MQTT-TTL": "for ever"}, 100),
         (ENDPOINT | {"X-MQTT-TTL": None, "portWS": None}, {}, None),
+        (ENDPOINT | {"X-MQTT-TTL": 10**4000}, {}, None),
         ({name: ENDPOINT[name] for name in list(ENDPOINT)[:5]}, {}, None),
     ],
 )

@@ -80,6 +80,20 @@ def test_version_is_a_condition_where_one_is_given(mock: MockKii, objects: Objec
             ObjectWrite(created=False, object_id="o-1", version='"2"', created_at=5, modified_at=6),
         ),
         (ok({"objectID": 5, "createdAt": "x"}, 201), ObjectWrite(created=True, object_id="o-1")),
+        (
+            ok(
+                {"objectID": "o" * 500_000, "createdAt": 10**4000, "modifiedAt": True},
+                201,
+                {"ETag": "e" * 9000},
+            ),
+            ObjectWrite(created=True, object_id="o-1"),
+        ),
+        (
+            httpx.Response(
+                201, json={"objectID": "o\x1b[2J", "createdAt": -1}, headers=[(b"ETag", b"\xe9\t")]
+            ),
+            ObjectWrite(created=True, object_id="o-1"),
+        ),
         (ok(), ObjectWrite(created=False, object_id="o-1")),
         (
             httpx.Response(200, stream=Broken(b"{", httpx.ReadError("cut"))),

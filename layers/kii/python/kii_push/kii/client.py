@@ -28,7 +28,7 @@ from kii_push.errors import (
 )
 from kii_push.kii.credentials import Credentials, CredentialsSource
 from kii_push.kii.identifiers import APP, Scope, encode
-from kii_push.kii.response import Response, content
+from kii_push.kii.response import Response, content, id_or_none
 from kii_push.kii.tokens import TokenSource
 
 # In seconds. Kii fans a push out before it answers, so reading waits longer than connecting.
@@ -55,7 +55,6 @@ _PASSING = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 _MESSAGE_TYPE = "application/vnd.kii.SendPushMessageRequest+json"
 # RFC 6750 2.1, without which the token would not fit into a header.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
-_MAX_PUSH_MESSAGE_ID_CHARS = 256
 
 
 class KiiClient:
@@ -168,8 +167,7 @@ class KiiClient:
 
     def _send(self, path: str, message: Mapping[str, Any]) -> str | None:
         answer = self.call("POST", path, headers={"Content-Type": _MESSAGE_TYPE}, json=message)
-        found = answer.json().get("pushMessageID")
-        return found if isinstance(found, str) and len(found) <= _MAX_PUSH_MESSAGE_ID_CHARS else None
+        return id_or_none(answer.json().get("pushMessageID"))
 
     def _url(self, path: str) -> str:
         credentials = self._credentials.get()

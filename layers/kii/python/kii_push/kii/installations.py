@@ -10,7 +10,7 @@ from msgspec import Struct, field, structs
 from kii_push.errors import KiiUnavailable
 from kii_push.kii.client import KiiClient
 from kii_push.kii.identifiers import DeviceType, Principal, encode
-from kii_push.kii.response import Response, decode
+from kii_push.kii.response import Response, decode, number_or_none
 
 _MEDIA_TYPE = "application/vnd.kii.InstallationCreationRequest+json"
 # Pause before asking for an endpoint again, if Kii does not say how long to wait.
@@ -152,4 +152,5 @@ def _installation(found: dict[str, Any]) -> Installation:
 def _endpoint(answer: Response) -> MqttEndpoint:
     endpoint = answer.decode(MqttEndpoint)
     ttl = answer.headers.get("X-MQTT-TTL", "")
-    return structs.replace(endpoint, ttl=int(ttl)) if _SECONDS.fullmatch(ttl) else endpoint
+    seconds = int(ttl) if _SECONDS.fullmatch(ttl) else endpoint.ttl
+    return structs.replace(endpoint, ttl=number_or_none(seconds))

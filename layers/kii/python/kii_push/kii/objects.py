@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from kii_push.kii.client import KiiClient
 from kii_push.kii.identifiers import APP, Scope, encode
-from kii_push.kii.response import Response
+from kii_push.kii.response import Response, id_or_none, number_or_none
 
 
 class ObjectWrite(Struct, frozen=True):
@@ -98,15 +98,10 @@ def _match(version: str | None) -> dict[str, str]:
 def _written(answer: Response, object_id: str | None = None) -> ObjectWrite:
     # Lenient: the object is written and the push is out, whatever the answer looks like.
     body = answer.json()
-    given = body.get("objectID")
     return ObjectWrite(
         created=answer.status == HTTPStatus.CREATED,
-        object_id=given if isinstance(given, str) else object_id,
-        version=answer.headers.get("ETag"),
-        created_at=_milliseconds(body.get("createdAt")),
-        modified_at=_milliseconds(body.get("modifiedAt")),
+        object_id=id_or_none(body.get("objectID")) or object_id,
+        version=id_or_none(answer.headers.get("ETag")),
+        created_at=number_or_none(body.get("createdAt")),
+        modified_at=number_or_none(body.get("modifiedAt")),
     )
-
-
-def _milliseconds(value: Any) -> int | None:
-    return value if isinstance(value, int) else None

@@ -19,6 +19,10 @@ MAX_RETRY_AFTER_SECONDS = 3600
 # Limit for a whole body: httpx's own timeout starts again with every byte.
 MAX_BODY_SECONDS = 10
 
+# An ID or version goes into the ledger, an answer and a header.
+_ID = re.compile(r"[\x21-\x7e]{1,256}")
+# A time in milliseconds, or what else Kii counts.
+_MAX_NUMBER = 2**53
 # What Kii's codes look like (docs/kii-push-api.md §9), so that nothing else reaches a log through one.
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
 
@@ -71,6 +75,16 @@ def decode[T](value: Any, shape: type[T]) -> T:
         return msgspec.convert(value, shape, strict=False)
     except msgspec.ValidationError:
         raise UnreadableAnswer("a part of Kii's answer is not what it should be") from None
+
+
+def id_or_none(value: Any) -> str | None:
+    """Return an ID or version from an answer, None if it is none: too long, or not printable ASCII."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def number_or_none(value: Any) -> int | None:
+    """Return a number from an answer, None if it is none that others can read."""
+    return value if type(value) is int and 0 <= value <= _MAX_NUMBER else None
 
 
 def content(response: httpx.Response) -> bytes | None:
