@@ -7,18 +7,22 @@ from typing import Any
 import typer
 from msgspec import UNSET
 
-from kii_push.errors import InvalidRequest
+from kii_push.errors import InvalidRequest, printable
 from kii_push.push.dry_run import DryRunReport, NetworkUse
 
 
 def line(text: str, *, error: bool = False) -> None:
-    """Print a line on standard output, or on standard error."""
-    typer.echo(text, err=error)
+    """Print a line on standard output, or on standard error; a text with line ends is several.
+
+    What could control the terminal is replaced, for much of the text comes from elsewhere.
+    """
+    typer.echo("\n".join(map(printable, text.split("\n"))), err=error)
 
 
 def as_json(value: Any) -> None:
-    """Print JSON on standard output."""
-    line(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print JSON on standard output, with escapes for what could control the terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    line("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))
 
 
 def table(*rows: Sequence[object]) -> None:
@@ -28,7 +32,7 @@ def table(*rows: Sequence[object]) -> None:
     right = [any(isinstance(cell, int) for cell in column) for column in columns]
     for row in rows:
         cells = [
-            str(cell).rjust(width) if number else str(cell).ljust(width)
+            printable(str(cell)).rjust(width) if number else printable(str(cell)).ljust(width)
             for cell, width, number in zip(row, widths, right, strict=True)
         ]
         line(f"  {'  '.join(cells).rstrip()}")
