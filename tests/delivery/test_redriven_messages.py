@@ -47,6 +47,20 @@ def test_what_sqs_gave_up_keeps_its_message_id_and_may_have_any_attributes(
     assert UUID(sent["MessageId"])
 
 
+def test_what_sqs_moves_is_not_what_its_sender_says_it_is(
+    letters: DeadLetters, dead_letters: Queue, queue: Queue
+) -> None:
+    found = aws.sqs().get_queue_attributes(QueueUrl=dead_letters.url, AttributeNames=["QueueArn"])
+    policy = {"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": 1}
+    aws.sqs().set_queue_attributes(QueueUrl=queue.url, Attributes={"RedrivePolicy": json.dumps(policy)})
+    queue.send(OutgoingMessage(as_text("a"), attributes={"outcome": "unknown", "pushID": "another"}))
+    (message,) = queue.messages()
+    queue.hide(message["ReceiptHandle"], 0)
+    assert not queue.messages()
+    (group,) = letters.causes(ample_time).groups
+    assert (group.cause, group.examples) == ("exhausted", ["a"])
+
+
 @pytest.mark.parametrize("own_id", ["a", None])
 def test_a_failed_invocation_goes_back_as_the_push_it_was(
     letters: DeadLetters, dead_letters: Queue, queue: Queue, own_id: str | None

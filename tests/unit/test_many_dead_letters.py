@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from kii_push.dead_letters.actions import CauseList, DeadLetters, RedriveResult
+from kii_push.dead_letters.actions import MAX_GROUPS, CauseList, DeadLetters, RedriveResult
 from kii_push.queues.sqs import Queue
 from tests.doubles.sqs import DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
 from tests.unit.conftest import LogLines
@@ -131,6 +131,17 @@ def test_a_list_that_sees_all_is_complete(sqs: Sqs) -> None:
 
     assert (listing.complete, listing.count, listing.about) == (True, 15, 15)
     assert [(group.cause, group.count) for group in listing.groups] == [("rejected", 12), ("unknown", 3)]
+
+
+def test_a_list_shows_so_many_causes_as_a_function_can_answer(sqs: Sqs) -> None:
+    for number in range(MAX_GROUPS + 5):
+        sqs.put(DEAD, 1, outcome=f"cause-{number:04}")
+    sqs.put(DEAD, 2, outcome="unknown")
+
+    listing = causes(sqs)
+
+    assert (listing.groups[0].cause, len(listing.groups)) == ("unknown", MAX_GROUPS)
+    assert (listing.count, listing.about, listing.complete) == (MAX_GROUPS + 1, MAX_GROUPS + 7, False)
 
 
 def test_a_list_does_not_hold_the_bodies(sqs: Sqs) -> None:

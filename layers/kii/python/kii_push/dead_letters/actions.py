@@ -17,6 +17,9 @@ from kii_push.dead_letters.scan import LetterScan
 from kii_push.errors import QueueError, QueueRefused
 from kii_push.queues.sqs import OutgoingMessage, Queue, batches
 
+# At most so many groups are listed, the largest. Senders choose the names of wrong fields, each of which is a
+# cause, and a function can answer 6 MB.
+MAX_GROUPS = 1000
 # How long letters stay hidden while a cause is put back or dropped, over several calls of the function.
 HIDE_SECONDS = 900
 
@@ -42,8 +45,8 @@ class CauseList:
     """The letters that could be seen, `count` of them, grouped by cause, the largest group first.
 
     `about` is how many there are in all by SQS's approximate counts. It is not `complete` when that is more:
-    the time was too short, others were hidden, or they stand behind ten of their message group, of which SQS
-    shows no more at a time.
+    the time was too short, there are more than MAX_GROUPS causes, others were hidden, or they stand behind
+    ten of their message group, of which SQS shows no more at a time.
     """
 
     groups: list[CauseGroup]
@@ -98,15 +101,13 @@ class DeadLetters:
         by_cause: dict[str, list[tuple[float, str]]] = {}
         for cause, sent_at, push_id in seen:
             by_cause.setdefault(cause, []).append((sent_at, push_id))
-        return CauseList(
-            groups=sorted(
-                (_group(cause, letters) for cause, letters in by_cause.items()),
-                key=lambda group: (-group.count, group.cause),
-            ),
-            count=len(seen),
-            about=max(about, len(seen)),
-            complete=to_the_end and len(seen) >= about,
-        )
+        groups = sorted(
+            (_group(cause, letters) for cause, letters in by_cause.items()),
+            key=lambda group: (-group.count, group.cause),
+        )[:MAX_GROUPS]
+        count = sum(group.count for group in groups)
+        about = max(about, len(seen))
+        return CauseList(groups, count, about, complete=to_the_end and count == about)
 
     def redrive(self, cause: str, time_left: Callable[[], int], before: float | None = None) -> RedriveResult:
         """Put the letters of one cause back on their queues.

@@ -8,12 +8,17 @@ import msgspec
 from msgspec import Struct
 
 from kii_push.common import strict_json
-from kii_push.errors import InvalidRequest, Outcome
+from kii_push.errors import MAX_FIELD_CHARS, InvalidRequest, Outcome, readable
 from kii_push.push import request
 from kii_push.queues.sqs import Queue, as_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+# `rejected` and the field that is wrong.
+MAX_CAUSE_CHARS = 16 + MAX_FIELD_CHARS
+# As many as an ID of a push has.
+MAX_NAMED_CHARS = 128
 
 
 @dataclass(frozen=True)
@@ -56,18 +61,22 @@ class Letter:
 
 def from_message(queue: Queue, message: "MessageTypeDef") -> Letter:
     """Return the letter in a message, received with all its attributes."""
-    # A message that SQS gave up has its sender's attributes, of any type.
-    given = {name: each.get("StringValue", "") for name, each in message.get("MessageAttributes", {}).items()}
-    failure = _failure(message["Body"])
+    system = message["Attributes"]
+    moved_from = system.get("DeadLetterQueueSourceArn")
+    # A message that SQS itself moved has its sender's attributes, which may say anything.
+    own = {} if moved_from else message.get("MessageAttributes", {})
+    given = {name: each.get("StringValue", "") for name, each in own.items()}
+    # Lambda's records have no attributes; letters of the bundle and the scheduler do, and if one of these
+    # looks like a record, a sender made it so.
+    failure = None if moved_from or own else _failure(message["Body"])
     body = bytes(failure.request_payload).decode() if failure else message["Body"]
     named = failure.request_context.request_id if failure else given.get("pushID", message["MessageId"])
-    system = message["Attributes"]
     return Letter(
         queue=queue,
         receipt_handle=message["ReceiptHandle"],
         body=body,
         cause="fault" if failure else _cause(given),
-        push_id=_own_id(body) or named,
+        push_id=_own_id(body) or readable(named, MAX_NAMED_CHARS),
         sent_at=int(system["SentTimestamp"]) / 1000,
         group=system.get("MessageGroupId"),
     )
@@ -76,7 +85,8 @@ def from_message(queue: Queue, message: "MessageTypeDef") -> Letter:
 def _cause(given: Mapping[str, str]) -> str:
     outcome = given.get("outcome", "exhausted")
     why = given.get("errorCode") or given.get("field") or ""
-    return f"{outcome} {why}".rstrip() if outcome == Outcome.REJECTED else outcome
+    cause = f"{outcome} {why}".rstrip() if outcome == Outcome.REJECTED else outcome
+    return readable(cause, MAX_CAUSE_CHARS)
 
 
 class _RequestContext(Struct, rename="camel"):
@@ -98,10 +108,13 @@ def _failure(body: str) -> _FailedInvocation | None:
 
 
 def _own_id(body: str) -> str | None:
-    """Return the ID that a push request gives itself."""
+    """Return the ID that a push request gives itself, None if no push can have it."""
     value = _request(body)
     own = value.get("id") if value else None
-    return own if isinstance(own, str) else None
+    try:
+        return request.push_id(own) if isinstance(own, str) else None
+    except InvalidRequest:
+        return None
 
 
 def _request(body: str) -> dict[str, Any] | None:
