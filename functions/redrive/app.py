@@ -1,13 +1,14 @@
 """Invoked by a person: list the dead letters by cause, and put those of one cause back or drop them."""
 
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
 from kii_push.common import aws, observability
+from kii_push.dead_letters import redrive_event
 from kii_push.dead_letters.actions import DeadLetters, RedriveResult
+from kii_push.errors import InvalidRequest
 from kii_push.queues.sqs import Queue
 
 if TYPE_CHECKING:
@@ -23,24 +24,24 @@ dead_letters = DeadLetters(
 )
 
 
-def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """Answer causes to `{"action": "list"}`, and counts to `redrive` and `drop` with a `cause`.
 
-    If the counts are not `complete`, the same event with their `before` goes on.
+    If the counts are not `complete`, the same event with their `before` goes on. The answer to any other
+    event says what is wrong with it.
     """
     time_left = context.get_remaining_time_in_millis
-    match event:
-        case {"action": "list"}:
+    try:
+        asked = redrive_event.read(event)
+    except InvalidRequest as error:
+        return {"error": f"{error.reason}; {redrive_event.HELP}"}
+    match asked.action:
+        case "list":
             return dict(to_builtins(dead_letters.causes(time_left)))
-        case {"action": "redrive", "cause": str(cause)}:
-            return _logged("redrive", dead_letters.redrive(cause, time_left, event.get("before")))
-        case {"action": "drop", "cause": str(cause)}:
-            return _logged("drop", dead_letters.drop(cause, time_left, event.get("before")))
-        case _:
-            return {
-                "error": 'say {"action": "list"}, or {"action": "redrive", "cause": "..."} with a cause of it'
-                ", or drop in place of redrive"
-            }
+        case "redrive":
+            return _logged("redrive", dead_letters.redrive(asked.cause, time_left, asked.before))
+        case "drop":
+            return _logged("drop", dead_letters.drop(asked.cause, time_left, asked.before))
 
 
 def _logged(action: str, result: RedriveResult) -> dict[str, Any]:
