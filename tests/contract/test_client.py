@@ -114,7 +114,7 @@ def test_token_that_is_always_rejected_is_an_error(demo: Demo) -> None:
 def test_wrong_credentials_are_a_failed_login(demo: Demo) -> None:
     with pytest.raises(LoginFailed) as caught:
         demo.client(clientSecret="wrong").send_to_user("u-2", MESSAGE)
-    assert "wrong" not in caught.value.reason
+    assert "wrong" not in caught.value.detail
     assert not demo.requests().count(SEND)
 
 

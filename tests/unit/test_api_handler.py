@@ -24,6 +24,7 @@ from kii_push.errors import (
     NotFound,
     Outcome,
     PushError,
+    SecretError,
     Violation,
     kii_error,
 )
@@ -112,6 +113,17 @@ def test_each_failure_is_a_problem_of_its_status_and_outcome(
     assert body["detail"] == error.reason
     assert body.get("errorCode") == error.error_code
     assert answer["headers"].get("Retry-After") == (str(error.retry_after) if error.retry_after else None)
+
+
+@pytest.mark.parametrize("error", [SecretError("the secret arn:x"), LoginFailed("no token for app x")])
+def test_a_problem_of_the_bundles_own_secret_is_for_the_log_not_for_callers(
+    error: PushError, log_lines: "LogLines"
+) -> None:
+    answer = called(error)
+
+    assert problem(answer)["detail"].endswith("; the log says why")
+    assert str(error) not in json.dumps(answer)
+    assert [line["reason"] for line in log_lines()] == [str(error)]
 
 
 def test_nobody_is_asked_to_come_back_within_the_second() -> None:

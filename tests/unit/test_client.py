@@ -208,5 +208,6 @@ def test_nothing_secret_shows_in_a_refused_login(mock: MockKii) -> None:
     )
     with pytest.raises(LoginFailed) as caught:
         mock.client().send_to_user("u-1", MESSAGE)
-    assert caught.value.reason == "no admin token for app app: Kii answered 400 invalid_grant"
+    assert caught.value.detail == "no admin token for app app: Kii answered 400 invalid_grant"
+    assert caught.value.reason == "the login to Kii failed; the log says why"
     assert SECRET["clientSecret"] not in repr(caught.value)

@@ -159,10 +159,11 @@ def test_an_unusable_secret_is_named_with_what_is_wrong_but_never_its_value(
         source().get()
 
     error = failed.value
-    assert NAME in error.reason
-    assert named in error.reason
+    assert NAME in error.detail
+    assert named in error.detail
     assert error.outcome is Outcome.NOT_SENT
-    shown = [str(error), repr(error), error.reason, *traceback.format_exception(error)]
+    assert error.retry_after
+    shown = [str(error), repr(error), error.reason, error.detail, *traceback.format_exception(error)]
     assert "hush-hush" not in "".join(shown)
 
 
@@ -180,7 +181,8 @@ def test_a_secret_that_cannot_be_read_is_named_with_aws_own_code(manager: Stubbe
     with pytest.raises(SecretError) as failed:
         source().get()
 
-    assert failed.value.reason == f"the secret {NAME} cannot be read: {code}"
+    assert failed.value.detail == f"the secret {NAME} cannot be read: {code}"
+    assert failed.value.reason == "the credentials of the Kii app cannot be used; the log says why"
 
 
 def test_an_unreachable_secrets_manager_is_a_failure_of_the_secret() -> None:

@@ -5,7 +5,17 @@ import json
 import pytest
 
 from kii_push.common import observability
-from kii_push.errors import InvalidRequest, LedgerError, NoAnswer, Outcome, PushError, Violation, kii_error
+from kii_push.errors import (
+    InvalidRequest,
+    LedgerError,
+    LoginFailed,
+    NoAnswer,
+    Outcome,
+    PushError,
+    SecretError,
+    Violation,
+    kii_error,
+)
 from tests.unit.conftest import LogLines
 
 TEXT = "for bob's eyes"
@@ -31,6 +41,8 @@ def test_a_push_that_was_sent_is_one_line_with_its_id(log_lines: LogLines) -> No
         ),
         (NoAnswer("Kii gave no whole answer"), ("unknown", None, "Kii gave no whole answer")),
         (InvalidRequest(Violation("id", "is odd")), ("rejected", None, "id: is odd")),
+        (SecretError("the secret arn is odd"), ("not_sent", None, "the secret arn is odd")),
+        (LoginFailed("no token for app a"), ("not_sent", None, "no token for app a")),
     ],
 )
 def test_a_push_that_failed_is_one_line_with_the_reason(

@@ -32,7 +32,7 @@ docs/architecture.md says what each outcome means and what follows from it.
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, override
 
 
 class Outcome(StrEnum):
@@ -50,7 +50,8 @@ class PushError(Exception):
     """A push, or another call of Kii, that did not succeed.
 
     `outcome` says what that means for the push; `reason` is one sentence without any text, token or secret
-    of the push; `error_code` is Kii's `errorCode` where Kii gave one; `retry_after` is in seconds. `aws_code`
+    of the push; `detail` is the same for the log, and may name what callers need not know, such as a secret's
+    ARN; `error_code` is Kii's `errorCode` where Kii gave one; `retry_after` is in seconds. `aws_code`
     is AWS's error code, or the type of the failure if AWS did not answer.
     """
 
@@ -63,6 +64,11 @@ class PushError(Exception):
     def reason(self) -> str:
         """One sentence for a person: printable, and cut at MAX_REASON_CHARS."""
         return readable(str(self), MAX_REASON_CHARS)
+
+    @property
+    def detail(self) -> str:
+        """The reason, for the log alone."""
+        return self.reason
 
 
 # Errors reach logs, the ledger, callers and dead letters, and they quote names that a sender chose. Without
@@ -179,10 +185,20 @@ class HiddenLimitReached(QueueError):
 
 
 class SecretError(PushError):
-    """The secret with the app's credentials cannot be used. Names the secret, never its value."""
+    """The secret with the app's credentials cannot be used. `detail` names the secret, never its value."""
 
     outcome = Outcome.NOT_SENT
     retry_after = 60
+
+    @property
+    @override
+    def reason(self) -> str:
+        return "the credentials of the Kii app cannot be used; the log says why"
+
+    @property
+    @override
+    def detail(self) -> str:
+        return str(self)
 
 
 class LoginFailed(PushError):
@@ -190,6 +206,16 @@ class LoginFailed(PushError):
 
     outcome = Outcome.NOT_SENT
     retry_after = 60
+
+    @property
+    @override
+    def reason(self) -> str:
+        return "the login to Kii failed; the log says why"
+
+    @property
+    @override
+    def detail(self) -> str:
+        return str(self)
 
 
 class KiiUnreachable(PushError):

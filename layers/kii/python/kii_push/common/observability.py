@@ -37,7 +37,7 @@ def sent(push_id: str, outcome: Outcome) -> None:
 def failed(push_id: str | None, error: PushError) -> None:
     """Log a push that did not reach `sent`, with the reason."""
     logger.warning(
-        "push", push_id=push_id, outcome=error.outcome, error_code=error.error_code, reason=error.reason
+        "push", push_id=push_id, outcome=error.outcome, error_code=error.error_code, reason=error.detail
     )
 
 
@@ -49,7 +49,7 @@ def refused(method: str, resource: str, error: PushError) -> None:
         resource=resource,
         outcome=error.outcome,
         error_code=error.error_code,
-        reason=error.reason,
+        reason=error.detail,
     )
 
 
@@ -65,7 +65,7 @@ def crashed(error: Exception) -> None:
 
 def unsettled(push_id: str, outcome: str, error: PushError) -> None:
     """Log a push whose outcome could not be recorded."""
-    logger.error("unsettled", push_id=push_id, outcome=outcome, reason=error.reason)
+    logger.error("unsettled", push_id=push_id, outcome=outcome, reason=error.detail)
 
 
 def not_postponed(code: str) -> None:

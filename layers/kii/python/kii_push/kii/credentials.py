@@ -50,7 +50,7 @@ class CredentialsSource:
     def get(self, *, afresh: bool = False) -> Credentials:
         """Return the credentials, from Secrets Manager if `afresh` or if those at hand are too old.
 
-        Raises SecretError naming the secret, and the key that is missing from it.
+        Raises SecretError, whose `detail` names the secret, and the key that is missing from it.
         """
         credentials, _ = self._known.get(
             lambda known: not afresh and self._clock() - known[1] <= MAX_AGE_SECONDS,
