@@ -158,12 +158,12 @@ def test_token_rejected_twice_is_an_error(mock: MockKii) -> None:
 
 
 def test_app_id_is_the_secrets_and_stands_encoded_in_the_path(mock: MockKii) -> None:
-    kii = mock.client({"appID": "ap p"})
+    kii = mock.client({"appID": "ap+p"})
     mock.gives(ok({"pushMessageID": "m"}, 201))
     kii.send_to_user("u-1", MESSAGE)
-    assert kii.app_id == "ap p"
-    assert mock.requests[0].headers["X-Kii-AppID"] == "ap%20p"
-    assert mock.last.url.raw_path == b"/api/apps/ap%20p/users/u-1/push/messages"
+    assert kii.app_id == "ap+p"
+    assert mock.requests[0].headers["X-Kii-AppID"] == "ap%2Bp"
+    assert mock.last.url.raw_path == b"/api/apps/ap%2Bp/users/u-1/push/messages"
 
 
 @pytest.mark.parametrize(

@@ -234,4 +234,4 @@ def test_failed_login_after_a_rejected_token_is_not_sent(mock: MockKii) -> None:
 
 def test_base_url_that_is_none_means_not_sent(mock: MockKii) -> None:
     with pytest.raises(errors.KiiUnreachable, match="InvalidURL"):
-        mock.client({"baseURL": "https://kii.test:port/api"}).send_to_user("u-1", {})
+        mock.client({"baseURL": f"https://kii.test/{'a' * 70_000}"}).send_to_user("u-1", {})

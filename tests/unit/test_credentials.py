@@ -54,6 +54,9 @@ def test_the_secrets_keys_become_the_credentials(manager: Stubber) -> None:
     [
         ({"baseURL": "https://kii.example/api"}, "https://kii.example/api"),
         ({"baseURL": "http://127.0.0.1:8080/api/"}, "http://127.0.0.1:8080/api"),
+        ({"baseURL": "http://127.3.2.1/api"}, "http://127.3.2.1/api"),
+        ({"baseURL": "http://localhost:8080/api"}, "http://localhost:8080/api"),
+        ({"baseURL": "http://[::1]:8080/api"}, "http://[::1]:8080/api"),
         ({"baseURL": "https://kii.example/api", "site": "jp"}, "https://kii.example/api"),
         ({"baseURL": "", "site": "jp"}, SITES["jp"]),
         ({"site": "JP"}, "https://api-jp.kii.com/api"),
@@ -148,7 +151,53 @@ def test_threads_that_start_together_share_one_look_up(manager: Stubber) -> None
         ({**without("baseURL"), "site": "hush-hush"}, "'site' (one of us, jp, sg, eu, cn3)"),
         ({**without("baseURL"), "site": 5}, "'site'"),
         ({**without("baseURL"), "site": {"hush-hush": 1}}, "'site'"),
+        *[
+            ({**SECRET, key: f"hush-hush{odd}"}, f"has a character in '{key}' that cannot be printed")
+            for key in ("appID", "clientID", "clientSecret")
+            for odd in ("\n", "\x00", "\x7f", "\x9b", "\ud800", "\u202e")
+        ],
+        *[
+            ({**SECRET, "appID": app_id}, "has an 'appID' that cannot be one")
+            for app_id in (
+                ".",
+                "..",
+                "../hush-hush",
+                "hush-hush/b",
+                "hush-hush\\b",
+                " hush-hush",
+                "hush-hush" * 30,
+            )
+        ],
+        *[
+            ({**SECRET, "baseURL": url}, "has a 'baseURL' that is no URL to put a path behind")
+            for url in (
+                "https://",
+                "https:///api",
+                "https://kii.example:hush-hush/api",
+                "https://[hush-hush/api",
+                "https://user:hush-hush@kii.example/api",
+                "https://kii.example/api?hush-hush",
+                "https://kii.example/api#hush-hush",
+                "https://kii.example/hush-hush api",
+                "https://kii.example\\hush-hush",
+                "https://kii.example/hush-hush\ud800",
+                "https://kii.example/hush\n-hush",
+            )
+        ],
+        *[
+            ({**SECRET, "baseURL": url}, "has a 'baseURL' without TLS that is not on this machine")
+            for url in (
+                "http://hush-hush.example/api",
+                "http://localhost.hush-hush.example/api",
+                "http://10.0.0.1/hush-hush",
+                "http://128.0.0.1/hush-hush",
+                "http://[::2]/hush-hush",
+                "http://0.0.0.0/hush-hush",
+            )
+        ],
+        ("[" * 60_000 + "hush-hush", "is not JSON"),
     ],
+    ids=lambda value: str(value)[:60].encode("ascii", "backslashreplace").decode(),
 )
 def test_an_unusable_secret_is_named_with_what_is_wrong_but_never_its_value(
     manager: Stubber, content: object, named: str

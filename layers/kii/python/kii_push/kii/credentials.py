@@ -1,10 +1,13 @@
 """The app's credentials, from one Secrets Manager secret."""
 
+import ipaddress
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +25,8 @@ SITES = {
     "eu": "https://api-eu.kii.com/api",
     "cn3": "https://api-cn3.kii.com/api",
 }
+# What would change the path that it stands in is none.
+_APP_ID = re.compile(r"(?!\.{1,2}$)[^/\\\s]{1,250}")
 # A rotated secret is noticed after this long even if Kii accepts the old one.
 MAX_AGE_SECONDS = 300
 
@@ -50,7 +55,7 @@ class CredentialsSource:
     def get(self, *, afresh: bool = False) -> Credentials:
         """Return the credentials, from Secrets Manager if `afresh` or if those at hand are too old.
 
-        Raises SecretError, whose `detail` names the secret, and the key that is missing from it.
+        Raises SecretError, whose `detail` names the secret, and the key that is missing from it or wrong.
         """
         credentials, _ = self._known.get(
             lambda known: not afresh and self._clock() - known[1] <= MAX_AGE_SECONDS,
@@ -67,7 +72,7 @@ class CredentialsSource:
             raise self._error(f"cannot be read: {type(error).__name__}") from None
         try:
             secret = json.loads(answer.get("SecretString", ""))
-        except ValueError:
+        except (ValueError, RecursionError):
             # Without the cause: a JSON error carries the text, and so the secret, with it.
             raise self._error("is not JSON") from None
         if not isinstance(secret, dict):
@@ -80,12 +85,40 @@ class CredentialsSource:
             value = secret.get(key)
             if not isinstance(value, str) or not value:
                 raise self._error(f"has no {key!r}")
+            if not value.isprintable():
+                raise self._error(f"has a character in {key!r} that cannot be printed")
             texts[key] = value
+        if not _APP_ID.fullmatch(texts["appID"]):
+            raise self._error("has an 'appID' that cannot be one")
         base_url = secret.get("baseURL") or SITES.get(str(secret.get("site")).lower())
         if not isinstance(base_url, str) or not base_url.startswith(("https://", "http://")):
             sites = ", ".join(SITES)
             raise self._error(f"has neither a 'baseURL' (http or https) nor a 'site' (one of {sites})")
-        return Credentials(texts["appID"], texts["clientID"], texts["clientSecret"], base_url.rstrip("/"))
+        base_url = base_url.rstrip("/")
+        if not _is_base(base_url):
+            raise self._error("has a 'baseURL' that is no URL to put a path behind")
+        if base_url.startswith("http://") and not _is_loopback(base_url):
+            raise self._error("has a 'baseURL' without TLS that is not on this machine")
+        return Credentials(texts["appID"], texts["clientID"], texts["clientSecret"], base_url)
 
     def _error(self, what: str) -> SecretError:
         return SecretError(f"the secret {self._secret_id} {what}")
+
+
+def _is_base(url: str) -> bool:
+    """Say whether a URL has a host and perhaps a port and a path, and nothing else."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a ValueError if it is none
+    except ValueError:
+        return False
+    plain = parts.hostname and "@" not in parts.netloc and not set("?#\\ ") & set(url)
+    return bool(plain) and url.isprintable()
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
