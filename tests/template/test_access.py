@@ -86,6 +86,19 @@ def test_a_function_reaches_only_what_its_code_is_told_of(function: str) -> None
     assert reached <= told_of
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_reaches_a_secret_by_its_arn(role: str) -> None:
+    # AWS gives the ARN for a Ref, too. The local stack gives the name, which no policy can allow.
+    secrets = of_type("AWS::SecretsManager::Secret")
+
+    assert not [
+        name
+        for statement in statements(role)
+        for name in re.findall(r"'Ref': '(\w+)'", str(statement["Resource"]))
+        if name in secrets
+    ]
+
+
 def test_every_operation_of_the_api_takes_signed_calls_only() -> None:
     served = list(operations())
     open_to_others = []
