@@ -168,10 +168,12 @@ def test_app_id_is_the_secrets_and_stands_encoded_in_the_path(mock: MockKii) -> 
 
 @pytest.mark.parametrize(
     "expires_in",
-    [9223372036854775, 2147483647, 3600, "3600", None],
-    ids=["huge", "never", "an hour", "text", "none"],
+    [9223372036854775, 2147483647, 3600, "3600", None, 0, -1, 59, True],
+    ids=["huge", "never", "an hour", "text", "none", "nothing", "less than nothing", "a moment", "yes"],
 )
-def test_token_lives_no_longer_than_was_asked_for(mock: MockKii, expires_in: object) -> None:
+def test_token_lives_as_long_as_was_asked_for_if_kii_says_otherwise_and_cannot_mean_it(
+    mock: MockKii, expires_in: object
+) -> None:
     kii = mock.client()
     mock.logins.extend([ok({"access_token": token, "expires_in": expires_in}) for token in ("a", "b")])
     mock.gives(*[ok({"pushMessageID": "m"}, 201)] * 3)
@@ -182,6 +184,19 @@ def test_token_lives_no_longer_than_was_asked_for(mock: MockKii, expires_in: obj
     kii.send_to_user("u-1", MESSAGE)
     tokens = [request.headers.get("Authorization") for request in mock.requests]
     assert tokens == [None, "Bearer a", "Bearer a", None, "Bearer b"]
+
+
+def test_a_shorter_life_is_believed(mock: MockKii) -> None:
+    kii = mock.client()
+    mock.logins.append(ok({"access_token": "a", "expires_in": 600}))
+    mock.gives(*[ok({"pushMessageID": "m"}, 201)] * 3)
+    for _ in range(3):
+        kii.send_to_user("u-1", MESSAGE)
+        mock.clock.now += 400
+    assert [request.headers.get("Authorization") for request in mock.requests] == [
+        *(None, "Bearer a", "Bearer a"),
+        *(None, "Bearer token-1"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ _PASSING = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 _MESSAGE_TYPE = "application/vnd.kii.SendPushMessageRequest+json"
 # RFC 6750 2.1, without which the token would not fit into a header.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
+# A token that says it lives shorter is kept as any other: if it is true, Kii rejects it.
+_SHORTEST_LIFE_SECONDS = 60
 
 
 class KiiClient:
@@ -99,7 +101,7 @@ class KiiClient:
         """Log in as the app's admin for `lifetime` seconds; return the token and the seconds it lives.
 
         See §2. `expiresAt` goes out in milliseconds; `expires_in` comes back in seconds, sometimes as a
-        number far beyond any calendar, and is not believed beyond `lifetime`.
+        number far beyond any calendar, and is believed only from a minute to `lifetime`.
         """
         try:
             answer = self._exchange(
@@ -122,7 +124,9 @@ class KiiClient:
             raise LoginFailed(
                 f"no admin token for app {credentials.app_id}: Kii's answer has no access_token"
             )
-        return token, min(seconds, lifetime) if isinstance(seconds, int) else lifetime
+        if not isinstance(seconds, int) or not _SHORTEST_LIFE_SECONDS <= seconds <= lifetime:
+            seconds = lifetime
+        return token, seconds
 
     def call(
         self,
