@@ -70,14 +70,21 @@ class Sandbox:
 
     def calls(self) -> list[str]:
         """Return what Kii was asked since it went back to the seed, logins apart: `METHOD path`."""
-        answer = self._control.get("/requests").raise_for_status()
-        found: list[dict[str, Any]] = answer.json()["requests"]
         prefix = f"/api/apps/{APP_ID}"
         return [
             f"{each['method']} {each['path'].removeprefix(prefix)}"
-            for each in found
-            if not each["path"].endswith("/oauth2/token")
+            for each in self._requests()
+            if not _is_login(each)
         ]
+
+    def logins(self) -> int:
+        """Return how many logins there were since it went back to the seed, the test's own among them."""
+        return sum(_is_login(each) for each in self._requests())
+
+    def _requests(self) -> list[dict[str, Any]]:
+        answer = self._control.get("/requests").raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["requests"]
+        return found
 
     def fail_sends(self, **rule: Any) -> None:
         """Let sends fail by this rule of the sandbox's, such as `status=503, times=1`."""
@@ -86,6 +93,10 @@ class Sandbox:
     def close(self) -> None:
         self._control.close()
         self._kii.close()
+
+
+def _is_login(request: dict[str, Any]) -> bool:
+    return str(request["path"]).endswith("/oauth2/token")
 
 
 class Queue(sqs.Queue):

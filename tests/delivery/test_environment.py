@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def _variables(monkeypatch: pytest.MonkeyPatch, sale: Sale, table: str) -> None:
     for name, value in {
         "KII_SECRET_ID": "missing",
+        "KII_TOKEN_SECRET_ID": "missing",
         "LEDGER_TABLE": table,
         "IN_FLIGHT_SECONDS": "100",
         "LEDGER_DAYS": "20",

@@ -1,16 +1,19 @@
-"""Kii as a scripted httpx transport, its credentials as a stubbed secret, and a clock that sleeping moves."""
+"""Kii as a scripted httpx transport, its secret as a dictionary, and a clock that sleeping moves."""
 
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import httpx
-from botocore.stub import Stubber
 
 from kii_push.kii.client import KiiClient, http_client
 from kii_push.kii.credentials import CredentialsSource
+from kii_push.kii.shared_token import SharedToken
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 SECRET = {
     "appID": "app",
@@ -42,7 +45,8 @@ class Clock:
 class MockKii:
     """Answers logins with `token-1`, `token-2` and so on, and every other request with the next answer given.
 
-    `requests` are those that came; `logins` answers logins instead while there are any.
+    `requests` are those that came; `logins` answers logins instead while there are any; `secret` holds the
+    app's credentials.
     """
 
     def __init__(self) -> None:
@@ -50,18 +54,16 @@ class MockKii:
         self.answers: deque[Scripted] = deque()
         self.logins: deque[Scripted] = deque()
         self.clock = Clock()
+        self.secret = dict(SECRET)
         self._minted = 0
 
-    def client(self, secret: dict[str, str] | None = None, *, lookups: int = 4) -> KiiClient:
-        """Return a client whose secret can be looked up so many times."""
-        secrets = boto3.client("secretsmanager", region_name="ap-northeast-1")
-        stubber = Stubber(secrets)
-        for _ in range(lookups):
-            content = json.dumps(SECRET | (secret or {}))
-            stubber.add_response("get_secret_value", {"SecretString": content}, {"SecretId": "kii"})
-        stubber.activate()
+    def client(self, secret: dict[str, str] | None = None, shared: SharedToken | None = None) -> KiiClient:
+        """Return a client for the app in `self.secret`, with these keys put into it."""
+        self.secret |= secret or {}
+        secrets = cast("SecretsManagerClient", SimpleNamespace(get_secret_value=self._get_secret_value))
         http = http_client(httpx.MockTransport(self._answer))
-        return KiiClient(CredentialsSource("kii", secrets), http, clock=self.clock, sleep=self.clock.sleep)
+        credentials = CredentialsSource("kii", secrets, self.clock)
+        return KiiClient(credentials, http, shared, clock=self.clock, sleep=self.clock.sleep)
 
     def gives(self, *answers: Scripted) -> None:
         """Answer the next requests, logins apart, so."""
@@ -90,6 +92,9 @@ class MockKii:
         if isinstance(scripted, Exception):
             raise scripted
         return scripted if isinstance(scripted, httpx.Response) else scripted(request)
+
+    def _get_secret_value(self, **_: str) -> dict[str, str]:
+        return {"SecretString": json.dumps(self.secret)}
 
     def _token(self) -> httpx.Response:
         self._minted += 1

@@ -6,12 +6,14 @@ from uuid import uuid4
 
 import pytest
 
+from local.deploy import aws_session
 from local.events import example_event
 from local.settings import CLIENT_SECRET
 from tests.functions.answers import problem
 
 if TYPE_CHECKING:
     from local.device import Device
+    from local.workbench import Workbench
     from tests.functions.conftest import MakeSecret, Run
     from tests.support import Sandbox
 
@@ -28,6 +30,13 @@ SCOPES: dict[str, tuple[str, dict[str, str]]] = {
 def with_body(name: str, body: str) -> dict[str, Any]:
     """Return the function's example event with another body, and so another push."""
     return example_event(name, headers={"Idempotency-Key": str(uuid4())}, body=body)
+
+
+def token(servers: "Workbench") -> str:
+    """Return the token that the functions share."""
+    client = aws_session().client("secretsmanager", endpoint_url=servers.endpoint)
+    name = servers.function_variables("DirectPushFunction")["KII_TOKEN_SECRET_ID"]
+    return str(json.loads(client.get_secret_value(SecretId=name)["SecretString"])["value"])
 
 
 def test_direct_push_reaches_the_device(run: "Run", device: "Device", sandbox: "Sandbox") -> None:
@@ -136,7 +145,28 @@ def test_a_missing_secret_is_named_in_the_log_and_not_to_callers(run: "Run") -> 
     assert "the secret no-such-secret cannot be read: ResourceNotFoundException" in function.log.read_text()
 
 
-def test_neither_tokens_nor_message_text_reach_the_log(run: "Run", device: "Device") -> None:
+def test_environments_share_their_token(run: "Run", servers: "Workbench", sandbox: "Sandbox") -> None:
+    def sent() -> bool:
+        event = with_body("direct_push", json.dumps(MESSAGE))
+        return bool(run("direct_push").invoke(event)["statusCode"] == 201)
+
+    assert sent()
+    before, first = sandbox.logins(), token(servers)
+    assert sent()
+    assert (sandbox.logins(), token(servers)) == (before, first)
+
+    # The sandbox knows no token any more, as after a revocation.
+    sandbox.reset()
+    before = sandbox.logins()
+    assert sent()
+    assert sent()
+    assert sandbox.logins() == before + 1
+    assert token(servers) != first
+
+
+def test_neither_tokens_nor_message_text_reach_the_log(
+    run: "Run", servers: "Workbench", device: "Device"
+) -> None:
     function = run("direct_push")
     text = "a text for bob alone"
 
@@ -150,3 +180,4 @@ def test_neither_tokens_nor_message_text_reach_the_log(run: "Run", device: "Devi
     assert text not in log
     assert CLIENT_SECRET not in log
     assert "Bearer" not in log
+    assert token(servers) not in log

@@ -99,6 +99,16 @@ def test_a_role_reaches_a_secret_by_its_arn(role: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("function", functions())
+def test_a_function_that_may_log_in_to_kii_may_share_its_token(function: str) -> None:
+    [role] = references(functions()[function]["Role"])
+    logs_in = allows(role, "secretsmanager:GetSecretValue", "KiiSecret")
+
+    for action in ("GetSecretValue", "PutSecretValue"):
+        assert allows(role, f"secretsmanager:{action}", "KiiToken") == logs_in
+    assert not logs_in or allows(role, "dynamodb:UpdateItem", "Ledger")
+
+
 def test_every_operation_of_the_api_takes_signed_calls_only() -> None:
     served = list(operations())
     open_to_others = []

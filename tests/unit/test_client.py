@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+from types import SimpleNamespace
+from typing import cast
 from urllib.parse import unquote
 
 import httpx
@@ -9,8 +11,11 @@ import pytest
 
 from kii_push.errors import InvalidRequest, KiiError, LoginFailed, WrongToken
 from kii_push.kii import response
+from kii_push.kii.credentials import MAX_AGE_SECONDS, Credentials
 from kii_push.kii.identifiers import Scope
-from tests.doubles.mock_kii import SECRET, Broken, Endless, MockKii, ok, refusal
+from kii_push.kii.shared_token import Session, SharedToken
+from kii_push.kii.stored_token import Token
+from tests.doubles.mock_kii import APP_PATH, LOGIN_PATH, SECRET, Broken, Endless, MockKii, ok, refusal
 
 MESSAGE = {"data": {"text": "é"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
 
@@ -157,6 +162,26 @@ def test_token_rejected_twice_is_an_error(mock: MockKii) -> None:
     assert "token-" not in caught.value.reason
 
 
+@pytest.mark.parametrize("rejections", [1, 2])
+def test_token_that_another_environment_had_before_the_rejection_is_replaced_too(
+    mock: MockKii, rejections: int
+) -> None:
+    credentials = Credentials("app", "client", "client-secret", "https://kii.test/api")
+    ages = {"old": 60, "older": 120, "new": 0}
+
+    def session(name: str) -> Session:
+        minted_at = mock.clock.now - ages[name]
+        return Session(credentials, Token(name, credentials.fingerprint, minted_at, minted_at + 3600))
+
+    found = iter(["older", "old", "new"][-rejections - 1 :])
+    shared = SimpleNamespace(session=lambda *_: session(next(found)))
+    mock.gives(*[refusal(403, "WRONG_TOKEN")] * rejections, ok({"pushMessageID": "m"}, 201))
+
+    assert mock.client(shared=cast("SharedToken", shared)).send_to_user("u-1", MESSAGE) == "m"
+    assert len(mock.calls) == rejections + 1
+    assert mock.last.headers["Authorization"] == "Bearer new"
+
+
 def test_app_id_is_the_secrets_and_stands_encoded_in_the_path(mock: MockKii) -> None:
     kii = mock.client({"appID": "ap+p"})
     mock.gives(ok({"pushMessageID": "m"}, 201))
@@ -178,7 +203,7 @@ def test_token_lives_as_long_as_was_asked_for_if_kii_says_otherwise_and_cannot_m
     mock.logins.extend([ok({"access_token": token, "expires_in": expires_in}) for token in ("a", "b")])
     mock.gives(*[ok({"pushMessageID": "m"}, 201)] * 3)
     kii.send_to_user("u-1", MESSAGE)
-    mock.clock.now += 3600 - 61
+    mock.clock.now += 3185
     kii.send_to_user("u-1", MESSAGE)
     mock.clock.now += 2
     kii.send_to_user("u-1", MESSAGE)
@@ -196,6 +221,24 @@ def test_a_shorter_life_is_believed(mock: MockKii) -> None:
     assert [request.headers.get("Authorization") for request in mock.requests] == [
         *(None, "Bearer a", "Bearer a"),
         *(None, "Bearer token-1"),
+    ]
+
+
+def test_the_token_of_one_app_is_never_used_for_another(mock: MockKii) -> None:
+    kii = mock.client()
+    mock.gives(*[ok({"pushMessageID": "m"}, 201)] * 2)
+    kii.send_to_user("u-1", MESSAGE)
+    mock.secret["appID"] = "other"
+    mock.clock.now += MAX_AGE_SECONDS + 1
+    kii.send_to_user("u-1", MESSAGE)
+    assert [
+        (request.url.path.removesuffix("/users/u-1/push/messages"), request.headers.get("Authorization"))
+        for request in mock.requests
+    ] == [
+        (LOGIN_PATH, None),
+        (APP_PATH, "Bearer token-1"),
+        (LOGIN_PATH, None),
+        ("/api/apps/other", "Bearer token-2"),
     ]
 
 

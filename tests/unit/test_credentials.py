@@ -250,3 +250,17 @@ def test_the_client_secret_is_not_shown_in_the_credentials_text(manager: Stubber
     holds(manager, SECRET)
 
     assert "hush-hush" not in f"{credentials.get()!r} {credentials.get()} {vars(credentials)}"
+
+
+def test_other_credentials_have_another_fingerprint(manager: Stubber) -> None:
+    holds(manager, SECRET)
+    known = source().get()
+    parts = (known.app_id, known.client_id, known.client_secret, known.base_url)
+    others = {
+        Credentials(*(part + "x" if place == at else part for place, part in enumerate(parts))).fingerprint
+        for at in range(4)
+    }
+
+    assert len(others | {known.fingerprint}) == 5
+    assert known.fingerprint == Credentials(*parts).fingerprint
+    assert "hush-hush" not in known.fingerprint

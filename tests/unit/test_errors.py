@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-# These two define errors, too.
+# These define errors, too.
 import kii_push.api.handler
-import kii_push.broadcast.store  # noqa: F401
+import kii_push.broadcast.store
+import kii_push.kii.stored_token  # noqa: F401
 from kii_push import errors
 from kii_push.errors import (
     BreakerOpen,

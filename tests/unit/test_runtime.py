@@ -1,8 +1,10 @@
 """What a function makes once per environment."""
 
 import json
+import time
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from botocore.stub import ANY, Stubber
 from pytest_socket import SocketBlockedError
@@ -10,6 +12,8 @@ from pytest_socket import SocketBlockedError
 from kii_push import runtime
 from kii_push.common import aws
 from kii_push.kii.client import KiiClient
+from kii_push.kii.credentials import SITES, Credentials
+from kii_push.kii.stored_token import Token
 from kii_push.push.preflight import Preflight
 
 SECRET = {"appID": "a", "clientID": "c", "clientSecret": "s", "site": "jp"}
@@ -19,6 +23,7 @@ SECRET = {"appID": "a", "clientID": "c", "clientSecret": "s", "site": "jp"}
 def _function_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "KII_SECRET_ID": "kii/app",
+        "KII_TOKEN_SECRET_ID": "kii/token",
         "LEDGER_TABLE": "ledger",
         "IN_FLIGHT_SECONDS": "960",
         "LEDGER_DAYS": "30",
@@ -50,11 +55,17 @@ def test_the_client_acts_for_the_app_in_the_secret_of_the_environment() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")
-def test_the_clients_calls_are_counted_in_the_table_of_the_environment() -> None:
+def test_the_client_uses_the_shared_token_and_its_calls_are_counted_in_the_table_of_the_environment() -> None:
     calls = runtime.call_counter()
     kii = runtime.kii_client(calls)
+    fingerprint = Credentials("a", "c", "s", SITES["jp"]).fingerprint
+    token = Token("t", fingerprint, time.time(), time.time() + 3600)
     with Stubber(aws.secrets_manager()) as manager, Stubber(aws.dynamodb()) as dynamodb:
-        manager.add_response("get_secret_value", {"SecretString": json.dumps(SECRET)})
+        for name, content in (
+            ("kii/app", json.dumps(SECRET)),
+            ("kii/token", msgspec.json.encode(token).decode()),
+        ):
+            manager.add_response("get_secret_value", {"SecretString": content}, {"SecretId": name})
         with pytest.raises(SocketBlockedError):
             kii.send_to_user("u-1", {})
         dynamodb.add_response(
@@ -91,6 +102,7 @@ def test_messages_are_checked_by_the_settings_of_the_environment() -> None:
     ("name", "make"),
     [
         ("KII_SECRET_ID", client),
+        ("KII_TOKEN_SECRET_ID", client),
         ("LEDGER_TABLE", client),
         ("LEDGER_TABLE", runtime.ledger),
         ("IN_FLIGHT_SECONDS", runtime.ledger),

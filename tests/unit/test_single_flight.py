@@ -1,7 +1,7 @@
 """A value made once for many threads: one attempt at a time, and its failure is everyone's who waited."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Lock, Semaphore
+from threading import Barrier, Event, Lock, Semaphore
 
 import pytest
 
@@ -89,3 +89,24 @@ def test_a_failure_leaves_the_kept_value_and_is_not_kept_itself() -> None:
 
     assert kept.get(lambda _: True, fail) == 1
     assert kept.get(lambda _: False, lambda: 2) == 2
+
+
+def test_while_a_new_value_is_made_the_old_one_is_used_if_it_will_do() -> None:
+    kept: SingleFlight[int] = SingleFlight()
+    kept.get(lambda _: True, lambda: 1)
+    begun, finish = Event(), Event()
+
+    def make() -> int:
+        begun.set()
+        assert finish.wait(10)
+        return 2
+
+    with ThreadPoolExecutor(2) as threads:
+        maker = threads.submit(kept.get, lambda _: False, make)
+        assert begun.wait(10)
+        assert kept.get(lambda value: value == 2, make, meanwhile=lambda value: value == 1) == 1
+        waits = threads.submit(kept.get, lambda value: value == 2, make, lambda value: value != 1)
+        finish.set()
+        assert (maker.result(10), waits.result(10)) == (2, 2)
+
+    assert kept.value == 2

@@ -16,6 +16,7 @@
     │  └─ HiddenLimitReached     not_sent
     ├─ SourceGone                not_sent   (broadcast.store)
     ├─ SecretError               not_sent   the app's credentials cannot be used
+    ├─ SharedTokenError          not_sent   (kii.stored_token)
     ├─ LoginFailed               not_sent   Kii gave no admin token
     ├─ KiiUnreachable            not_sent   no connection came about
     ├─ NoAnswer                  unknown    the request may have reached Kii

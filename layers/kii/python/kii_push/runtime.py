@@ -11,6 +11,9 @@ from kii_push.common import aws
 from kii_push.common.calls import CallCounter
 from kii_push.kii.client import KiiClient, http_client
 from kii_push.kii.credentials import CredentialsSource
+from kii_push.kii.shared_token import SharedToken
+from kii_push.kii.stored_token import StoredToken
+from kii_push.kii.token_lease import TokenLease
 
 if TYPE_CHECKING:
     from kii_push.push.delivery import Delivery
@@ -23,9 +26,16 @@ def call_counter() -> CallCounter:
 
 
 def kii_client(calls: CallCounter) -> KiiClient:
-    """Return the client for the app in the secret KII_SECRET_ID; `calls` counts its calls."""
+    """Return the client for the app in the secret KII_SECRET_ID; `calls` counts its calls.
+
+    It shares its token by the secret KII_TOKEN_SECRET_ID and a lease in the table LEDGER_TABLE.
+    """
     credentials = CredentialsSource(os.environ["KII_SECRET_ID"], aws.secrets_manager())
-    return KiiClient(credentials, http_client(on_request=calls))
+    shared = SharedToken(
+        StoredToken(aws.secrets_manager(), os.environ["KII_TOKEN_SECRET_ID"]),
+        TokenLease(aws.dynamodb(), os.environ["LEDGER_TABLE"]),
+    )
+    return KiiClient(credentials, http_client(on_request=calls), shared)
 
 
 def ledger() -> "Ledger":

@@ -68,6 +68,16 @@ def unsettled(push_id: str, outcome: str, error: PushError) -> None:
     logger.error("unsettled", push_id=push_id, outcome=outcome, reason=error.detail)
 
 
+def token_not_shared(error: PushError) -> None:
+    """Log that this environment logged in by itself, or could not hand its token on."""
+    logger.warning("token_not_shared", reason=error.detail)
+
+
+def token_not_renewed(error: PushError) -> None:
+    """Log that a token is due and could not be renewed; it is used for a while longer."""
+    logger.warning("token_not_renewed", outcome=error.outcome, reason=error.detail)
+
+
 def not_postponed(code: str) -> None:
     """Log a message whose delay SQS refused; it comes back after the queue's own."""
     logger.warning("not_postponed", error_code=code)

@@ -18,12 +18,25 @@ class SingleFlight[T]:
         self._failures = 0
         self._failure: PushError | None = None
 
-    def get(self, good: Callable[[T], bool], make: Callable[[], T]) -> T:
+    @property
+    def value(self) -> T | None:
+        """The value at hand, good or not."""
+        return self._value
+
+    def get(
+        self,
+        good: Callable[[T], bool],
+        make: Callable[[], T],
+        meanwhile: Callable[[T], bool] = lambda _: False,
+    ) -> T:
         """Return the value at hand if it is `good`, else what `make` returns, and keep that.
 
-        Raises what `make` raises; the old value then stays.
+        While one thread makes a new one, the others use the old one if it will do `meanwhile`. Raises what
+        `make` raises; the old value then stays.
         """
         failures_before = self._failures
+        if self._value is not None and meanwhile(self._value) and self._lock.locked():
+            return self._value
         with self._lock:
             if self._value is not None and good(self._value):
                 return self._value

@@ -7,6 +7,7 @@
 | `rate#SECOND` | pushes begun in a second | `push.throttle` | | RATE_SECONDS |
 | `breaker#kii` | whether the breaker is open | Powertools, for `push.throttle` | | an hour unchanged |
 | `calls#YYYY-MM` | calls of Kii in a month (UTC) | `common.calls` | | CALLS_DAYS |
+| `lease#token` | who is logging in for all | `kii.token_lease` | | LEASE_DAYS |
 
 Every item ends by its attribute `expires` (Unix seconds), which is the table's TTL attribute.
 docs/architecture.md lists the attributes.
@@ -20,6 +21,7 @@ from typing import Any, Final, Literal
 # How long the items that are not pushes or broadcasts are kept.
 RATE_SECONDS = 3600
 CALLS_DAYS = 400
+LEASE_DAYS = 1
 
 # A push's `outcome` from the claim until an Outcome is recorded.
 IN_FLIGHT: Final = "in_flight"
@@ -56,6 +58,11 @@ def rate_key(second: int) -> Key:
 def calls_key() -> Key:
     """Return the key of the calls of Kii in this month (UTC)."""
     return _key(f"calls#{datetime.now(UTC):%Y-%m}")
+
+
+def lease_key() -> Key:
+    """Return the key of the lease on the shared admin token."""
+    return _key("lease#token")
 
 
 def broadcast_shard(broadcast_id: str, push_id: str) -> str:

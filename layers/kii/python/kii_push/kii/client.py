@@ -29,6 +29,7 @@ from kii_push.errors import (
 from kii_push.kii.credentials import Credentials, CredentialsSource
 from kii_push.kii.identifiers import APP, Scope, encode
 from kii_push.kii.response import Response, content, id_or_none
+from kii_push.kii.shared_token import Session, SharedToken
 from kii_push.kii.tokens import TokenSource
 
 # In seconds. Kii fans a push out before it answers, so reading waits longer than connecting.
@@ -64,20 +65,22 @@ class KiiClient:
 
     Every method, here and in the modules named above, raises the exceptions of `kii_push.errors`: a KiiError
     for an answer that is not a success, KiiUnreachable, NoAnswer, LoginFailed and SecretError. A rejected
-    token is replaced once and the call made again. `clock` tells, and `sleep` takes, seconds.
+    token is replaced once and the call made again. With `shared` it is one token for all environments.
+    `clock` tells, and `sleep` takes, seconds.
     """
 
     def __init__(
         self,
         credentials: CredentialsSource,
         http: httpx.Client,
+        shared: SharedToken | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._credentials = credentials
         self._http = http
-        self._tokens = TokenSource(credentials, self.mint_token, clock)
+        self._tokens = TokenSource(credentials, self.mint_token, shared, clock)
         self._clock = clock
         self._sleep = sleep
 
@@ -117,7 +120,7 @@ class KiiClient:
         except (KiiUnreachable, TooManyRequests, KiiUnavailable):
             raise
         except (KiiError, NoAnswer) as error:
-            raise LoginFailed(f"no admin token for app {credentials.app_id}: {error.reason}") from None
+            raise LoginFailed(f"no admin token for app {credentials.app_id}: {error.detail}") from None
         body = answer.json()
         token, seconds = body.get("access_token"), body.get("expires_in")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
@@ -145,12 +148,24 @@ class KiiClient:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         if given:
             path = f"{path}?{urlencode(given, quote_via=quote, safe='')}"
-        token = self._tokens.get()
+
+        def ask(session: Session) -> Response:
+            return self._exchange(method, _url(session, path), headers=_bearer(session, headers), json=json)
+
+        session = self._tokens.get()
         try:
-            return self._exchange(method, self._url(path), headers=_bearer(token, headers), json=json)
+            return ask(session)
         except WrongToken:
-            token = self._tokens.replace(token)
-        return self._exchange(method, self._url(path), headers=_bearer(token, headers), json=json)
+            rejected_at = self._clock()
+            session = self._tokens.replace(session)
+        try:
+            return ask(session)
+        except WrongToken:
+            # One that another environment had minted before may have been revoked together with ours.
+            if session.token.minted_at >= rejected_at:
+                raise
+            session = self._tokens.replace(session)
+        return ask(session)
 
     def exists(self, path: str, *, missing: str | tuple[str, ...]) -> bool:
         """Say whether a GET of `path` succeeds: any 2xx will do, since Kii's sources name different ones.
@@ -172,10 +187,6 @@ class KiiClient:
     def _send(self, path: str, message: Mapping[str, Any]) -> str | None:
         answer = self.call("POST", path, headers={"Content-Type": _MESSAGE_TYPE}, json=message)
         return id_or_none(answer.json().get("pushMessageID"))
-
-    def _url(self, path: str) -> str:
-        credentials = self._credentials.get()
-        return f"{credentials.base_url}/apps/{encode(credentials.app_id)}{path}"
 
     def _exchange(self, method: str, url: str, *, headers: Mapping[str, str], json: Any = None) -> Response:
         latest = self._clock() + RETRY_SECONDS
@@ -226,8 +237,13 @@ def http_client(
     )
 
 
-def _bearer(token: str, headers: Mapping[str, str] | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}", **(headers or {})}
+def _url(session: Session, path: str) -> str:
+    credentials = session.credentials
+    return f"{credentials.base_url}/apps/{encode(credentials.app_id)}{path}"
+
+
+def _bearer(session: Session, headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {session.token.value}", **(headers or {})}
 
 
 def _in_passing(error: PushError) -> bool:

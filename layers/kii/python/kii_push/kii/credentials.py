@@ -1,5 +1,6 @@
 """The app's credentials, from one Secrets Manager secret."""
 
+import hashlib
 import ipaddress
 import json
 import re
@@ -39,6 +40,12 @@ class Credentials:
     client_id: str
     client_secret: str = field(repr=False)
     base_url: str
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash that tells these credentials from all others."""
+        said = json.dumps([self.app_id, self.client_id, self.client_secret, self.base_url])
+        return hashlib.sha256(said.encode()).hexdigest()
 
 
 class CredentialsSource:
