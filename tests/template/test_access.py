@@ -144,7 +144,7 @@ def test_a_service_may_invoke_a_function_for_this_stack_only() -> None:
 
 
 @pytest.mark.parametrize("stage", of_type("AWS::ApiGateway::Stage"))
-def test_a_stage_is_throttled_logged_and_traced(stage: str) -> None:
+def test_a_stage_is_throttled_and_logged(stage: str) -> None:
     properties = of_type("AWS::ApiGateway::Stage")[stage]
 
     [settings] = properties["MethodSettings"]
@@ -154,7 +154,12 @@ def test_a_stage_is_throttled_logged_and_traced(stage: str) -> None:
     assert set(references(properties["AccessLogSetting"]["DestinationArn"])) <= set(
         of_type("AWS::Logs::LogGroup")
     )
-    assert properties["TracingEnabled"] is True
+
+
+@pytest.mark.parametrize("stage", of_type("AWS::ApiGateway::Stage"))
+def test_a_stage_is_not_traced(stage: str) -> None:
+    # Its segment carries the URL: that names devices by their tokens and users by their addresses.
+    assert of_type("AWS::ApiGateway::Stage")[stage]["TracingEnabled"] is False
 
 
 @pytest.mark.parametrize("stage", of_type("AWS::ApiGateway::Stage"))
