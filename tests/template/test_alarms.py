@@ -28,7 +28,14 @@ AWS_ALARMS = [name for name in ALARMS if name not in OWN_ALARMS]
 PROPERTIES = [
     *("AlarmDescription", "Namespace", "MetricName", "Dimensions", "Statistic"),
     *("Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator"),
-    *("TreatMissingData", "AlarmActions"),
+    *("TreatMissingData", "AlarmActions", "OKActions"),
+]
+# What these tell of stays until a person deals with it, so that no more came is no good news.
+WITHOUT_OK = {"UnsettledAlarm"}
+# The stack's own topic, and the operator's.
+TOLD = [
+    {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]},
+    {"Fn::If": ["HasAlarmTopicArn", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]},
 ]
 DAY_SECONDS = 86_400
 
@@ -45,7 +52,9 @@ def metrics_counted() -> set[str]:
 
 @each_alarm
 def test_an_alarm_has_the_same_properties_as_all_others_in_the_same_order(alarm: str) -> None:
-    assert list(ALARMS[alarm]) == PROPERTIES
+    without = {"OKActions"} if alarm in WITHOUT_OK else set()
+
+    assert list(ALARMS[alarm]) == [each for each in PROPERTIES if each not in without]
 
 
 @each_alarm
@@ -59,10 +68,46 @@ def test_an_alarm_says_what_is_wrong_and_names_a_section_of_the_handbook(alarm: 
 
 
 @each_alarm
-def test_an_alarm_tells_the_topic_if_there_is_one(alarm: str) -> None:
-    actions = ALARMS[alarm]["AlarmActions"]["Fn::If"]
+def test_an_alarm_tells_each_topic_that_there_is_when_it_begins_and_when_it_is_over(alarm: str) -> None:
+    assert ALARMS[alarm]["AlarmActions"] == TOLD
+    assert ALARMS[alarm].get("OKActions", TOLD) == TOLD
 
-    assert actions == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]
+
+@pytest.mark.parametrize("parameter", ["AlarmEmail", "AlarmTopicArn"])
+def test_someone_is_told_if_a_parameter_says_who(parameter: str) -> None:
+    assert source()["Conditions"][f"Has{parameter}"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]
+    }
+
+
+def test_the_stacks_own_topic_sends_what_cloudwatch_publishes_to_the_address() -> None:
+    own = {
+        name: each for name, each in source()["Resources"].items() if each["Type"].startswith("AWS::SNS::")
+    }
+    topic, policy, subscription = (each["Properties"] for each in own.values())
+    [statement] = policy["PolicyDocument"]["Statement"]
+
+    # None of them without an address.
+    assert {each["Condition"] for each in own.values()} == {"HasAlarmEmail"}
+    # CloudWatch may not use AWS's own key: it could not publish.
+    assert "KmsMasterKeyId" not in topic
+    assert policy["Topics"] == [statement["Resource"]] == [{"Ref": "AlarmTopic"}]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "sns:Publish")
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert subscription == {
+        "TopicArn": {"Ref": "AlarmTopic"},
+        "Protocol": "email",
+        "Endpoint": {"Ref": "AlarmEmail"},
+    }
+
+
+def test_an_address_is_one_address() -> None:
+    pattern = source()["Parameters"]["AlarmEmail"]["AllowedPattern"]
+    addresses = ["", "ops@example.com", "kii+push@ops.example.co.jp"]
+    others = ["ops", "@example.com", "a@b@c", "a@example.com,b@example.com", "a b@c"]
+
+    assert [each for each in [*addresses, *others] if re.search(pattern, each)] == addresses
 
 
 @each_alarm
