@@ -71,6 +71,14 @@ def transformations() -> Iterator[tuple[str, dict[str, Any]]]:
         yield properties["FilterPattern"], metric
 
 
+def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm watches, with period and statistic: several for metric math."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    queried = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
+    return [{**each["Metric"], "Period": each["Period"], "Statistic": each["Stat"]} for each in queried]
+
+
 def as_list(value: Any) -> list[Any]:
     """Return what CloudFormation takes as one or several as several."""
     return value if isinstance(value, list) else [value]

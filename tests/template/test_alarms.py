@@ -1,16 +1,22 @@
 """House rules for alarms: all alike, each says what to do, and watches something that exists."""
 
 import ast
+import itertools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from kii_push.errors import Outcome
+from local import sam
 from local.settings import ROOT
 from local.template import source
 from tests.template import markdown
-from tests.template.model import functions, of_type, references, transformations
+from tests.template.model import functions, metrics, of_type, references, transformations
+
+# A metric's values, one a period.
+type Series = list[int | None]
 
 # As they are written: SAM leaves them alone, and their order counts.
 ALARMS: dict[str, dict[str, Any]] = {
@@ -23,15 +29,21 @@ FILTERS: dict[str, dict[str, Any]] = {
     for name, each in source()["Resources"].items()
     if each["Type"] == "AWS::Logs::MetricFilter"
 }
-OWN_ALARMS = [name for name, each in ALARMS.items() if not each["Namespace"].startswith("AWS/")]
-AWS_ALARMS = [name for name in ALARMS if name not in OWN_ALARMS]
-PROPERTIES = [
-    *("AlarmDescription", "Namespace", "MetricName", "Dimensions", "Statistic"),
-    *("Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator"),
-    *("TreatMissingData", "AlarmActions", "OKActions"),
+MATH_ALARMS = [name for name, each in ALARMS.items() if "Metrics" in each]
+OWN_ALARMS = [
+    name
+    for name, alarm in ALARMS.items()
+    if not any(each["Namespace"].startswith("AWS/") for each in metrics(alarm))
 ]
+AWS_ALARMS = [name for name in ALARMS if name not in OWN_ALARMS]
+METRIC = ["Namespace", "MetricName", "Dimensions", "Statistic", "Period"]
+PROPERTIES = [
+    *("AlarmDescription", *METRIC, "EvaluationPeriods", "DatapointsToAlarm", "Threshold"),
+    *("ComparisonOperator", "TreatMissingData", "AlarmActions", "OKActions"),
+]
+MATH_PROPERTIES = ["Metrics" if each == METRIC[0] else each for each in PROPERTIES if each not in METRIC[1:]]
 # What these tell of stays until a person deals with it, so that no more came is no good news.
-WITHOUT_OK = {"UnsettledAlarm"}
+WITHOUT_OK = {*MATH_ALARMS, "UnsettledAlarm"}
 # The stack's own topic, and the operator's.
 TOLD = [
     {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]},
@@ -52,9 +64,30 @@ def metrics_counted() -> set[str]:
 
 @each_alarm
 def test_an_alarm_has_the_same_properties_as_all_others_in_the_same_order(alarm: str) -> None:
+    properties = MATH_PROPERTIES if alarm in MATH_ALARMS else PROPERTIES
     without = {"OKActions"} if alarm in WITHOUT_OK else set()
 
-    assert list(ALARMS[alarm]) == [each for each in PROPERTIES if each not in without]
+    assert list(ALARMS[alarm]) == [each for each in properties if each not in without]
+
+
+@pytest.mark.parametrize("alarm", MATH_ALARMS)
+def test_an_alarm_with_metric_math_can_be_left_out_and_names_all_that_it_reckons_with(alarm: str) -> None:
+    expression, *queried = ALARMS[alarm]["Metrics"]
+
+    assert source()["Resources"][alarm]["Condition"] == "HasMetricMathAlarms"
+    assert list(expression) == ["Id", "Expression"]
+    assert {each["Id"] for each in queried} == set(re.findall(r"\b[a-z]+\b", expression["Expression"]))
+    # CloudWatch wants one result.
+    assert [each["ReturnData"] for each in queried] == [False] * len(queried)
+
+
+def test_only_the_local_stack_leaves_out_the_alarms_with_metric_math() -> None:
+    assert source()["Conditions"]["HasMetricMathAlarms"] == {
+        "Fn::Equals": [{"Ref": "MetricMathAlarms"}, "ENABLED"]
+    }
+    assert source()["Parameters"]["MetricMathAlarms"]["Default"] == "ENABLED"
+    assert sam.PARAMETERS["MetricMathAlarms"] == "DISABLED"
+    assert "MetricMathAlarms" not in (ROOT / "samconfig.toml").read_text()
 
 
 @each_alarm
@@ -112,26 +145,28 @@ def test_an_address_is_one_address() -> None:
 
 @each_alarm
 def test_an_alarm_ends_when_nothing_comes_any_more_unless_it_is_for_the_whole_month(alarm: str) -> None:
-    monthly = ALARMS[alarm]["MetricName"] == "calls_this_month"
+    monthly = ALARMS[alarm].get("MetricName") == "calls_this_month"
 
     assert ALARMS[alarm]["TreatMissingData"] == ("ignore" if monthly else "notBreaching")
 
 
 @each_alarm
 def test_an_alarm_looks_back_as_far_as_cloudwatch_does(alarm: str) -> None:
-    period, periods = ALARMS[alarm]["Period"], ALARMS[alarm]["EvaluationPeriods"]
+    [period] = {each["Period"] for each in metrics(ALARMS[alarm])}
+    periods = ALARMS[alarm]["EvaluationPeriods"]
 
-    assert period in {300, 3600}
+    assert period in {60, 300, 3600}
     assert period * periods <= DAY_SECONDS
     assert 1 <= ALARMS[alarm]["DatapointsToAlarm"] <= periods
 
 
 @pytest.mark.parametrize("alarm", AWS_ALARMS)
 def test_an_alarm_of_a_queue_or_function_begins_with_its_name(alarm: str) -> None:
-    [watched] = references(ALARMS[alarm]["Dimensions"])
+    [watched] = {name for each in metrics(ALARMS[alarm]) for name in references(each["Dimensions"])}
+    [namespace] = {each["Namespace"] for each in metrics(ALARMS[alarm])}
 
     assert alarm.startswith(watched)
-    assert ALARMS[alarm]["Namespace"] == {
+    assert namespace == {
         "AWS::SQS::Queue": "AWS/SQS",
         "AWS::Serverless::Function": "AWS/Lambda",
     }.get(source()["Resources"][watched]["Type"])
@@ -163,3 +198,56 @@ def test_a_filter_is_like_all_others_and_an_alarm_watches_its_metric(metric_filt
 
 def test_all_alarms_are_seen() -> None:
     assert ALARMS.keys() == of_type("AWS::CloudWatch::Alarm").keys()
+
+
+def reckoned(expression: str, series: Mapping[str, Series]) -> Series:
+    """Return what CloudWatch makes of an expression: of the functions that the template uses."""
+
+    def value(node: ast.expr) -> Series:
+        match node:
+            case ast.Name(name):
+                return series[name]
+            case ast.BinOp(left, ast.Add(), right):
+                pairs = zip(value(left), value(right), strict=True)
+                return [None if a is None or b is None else a + b for a, b in pairs]
+            case ast.Call(ast.Name("FILL"), [of, ast.Constant(int(filling))]):
+                return [filling if each is None else each for each in value(of)]
+            case ast.Call(ast.Name("DIFF"), [of]):
+                steps = itertools.pairwise([None, *value(of)])
+                return [None if a is None or b is None else b - a for a, b in steps]
+        raise NotImplementedError(ast.unparse(node))
+
+    return value(ast.parse(expression, mode="eval").body)
+
+
+def times_told(alarm: dict[str, Any], **series: Series) -> int:
+    """Return how often an alarm goes off over so many minutes. Without data it is not breached."""
+    data = reckoned(alarm["Metrics"][0]["Expression"], series)
+    breached = [each is not None and each > alarm["Threshold"] for each in data]
+    periods, needed = alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]
+    states = [sum(breached[max(0, end - periods) : end]) >= needed for end in range(1, len(breached) + 1)]
+    return sum(not before and after for before, after in itertools.pairwise([False, *states]))
+
+
+# A queue reports once a minute, but nothing while it is idle, and no hidden letters if there are none.
+IDLE: Series = [None] * 60
+
+
+@pytest.mark.parametrize("alarm", MATH_ALARMS)
+@pytest.mark.parametrize(
+    ("visible", "hidden", "times"),
+    [
+        pytest.param(IDLE + [1] * 600, [None] * 660, 1, id="the first letter, then forgotten"),
+        pytest.param([0] * 60 + [1] * 600, [None] * 660, 1, id="the first letter of a queue in use"),
+        pytest.param(IDLE + [1] * 60 + [201] * 60 + [401] * 60, [None] * 240, 3, id="more and more"),
+        pytest.param(IDLE + list(range(1, 61)), [None] * 120, 1, id="one a minute for an hour"),
+        pytest.param([5] * 60 + [0] * 15 + [5] * 60, [None] * 60 + [5] * 15 + [None] * 60, 1, id="a listing"),
+        pytest.param([5] * 60 + [0] * 60 + IDLE, [None] * 180, 1, id="put back"),
+        pytest.param(IDLE, IDLE, 0, id="none"),
+    ],
+)
+def test_someone_is_told_whenever_there_are_more_dead_letters(
+    alarm: str, visible: Series, hidden: Series, times: int
+) -> None:
+    # Those that begin with letters have their first growth here, too.
+    assert times_told(ALARMS[alarm], visible=[None, *visible], hidden=[None, *hidden]) == times

@@ -10,6 +10,7 @@ from tests.template.model import (
     as_list,
     by_default,
     functions,
+    metrics,
     of_type,
     references,
     resources,
@@ -40,6 +41,16 @@ def taken_from(mapping: str) -> str:
     """The queue, table or stream that a mapping takes from."""
     [origin] = references(MAPPINGS[mapping]["EventSourceArn"])
     return origin
+
+
+def alarms(queue: str, metric: str) -> list[dict[str, Any]]:
+    """The alarms that watch a metric of a queue."""
+    return [
+        alarm
+        for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        for each in metrics(alarm)
+        if each["MetricName"] == metric and queue in references(each["Dimensions"])
+    ]
 
 
 def invoked_asynchronously() -> set[str]:
@@ -128,11 +139,7 @@ def test_a_push_that_is_refused_fits_the_dead_letter_queue_with_its_reason(queue
 
 @pytest.mark.parametrize("queue", PUSH_QUEUES)
 def test_someone_is_told_long_before_a_push_that_waits_is_lost(queue: str) -> None:
-    [alarm] = [
-        each
-        for each in of_type("AWS::CloudWatch::Alarm").values()
-        if each["MetricName"] == "ApproximateAgeOfOldestMessage" and queue in references(each["Dimensions"])
-    ]
+    [alarm] = alarms(queue, "ApproximateAgeOfOldestMessage")
 
     assert alarm["Threshold"] <= QUEUES[queue]["MessageRetentionPeriod"] / 4
 
@@ -202,12 +209,10 @@ def test_what_a_mapping_takes_and_cannot_get_rid_of_is_dead_lettered(mapping: st
 
 
 @pytest.mark.parametrize("queue", sorted(DEAD_LETTER_QUEUES))
-def test_someone_is_told_when_a_dead_letter_lies_there(queue: str) -> None:
-    alarms = [
-        each
-        for each in of_type("AWS::CloudWatch::Alarm").values()
-        if each["MetricName"] == "ApproximateNumberOfMessagesVisible"
-        and queue in references(each["Dimensions"])
-    ]
+def test_someone_is_told_of_each_new_dead_letter_and_days_before_one_is_deleted(queue: str) -> None:
+    [growth] = alarms(queue, "ApproximateNumberOfMessagesVisible")
+    [age] = alarms(queue, "ApproximateAgeOfOldestMessage")
 
-    assert alarms
+    # On their number alone it would tell of the first only: test_alarms.py plays it through.
+    assert "DIFF" in growth["Metrics"][0]["Expression"]
+    assert age["Threshold"] <= QUEUES[queue]["MessageRetentionPeriod"] - 4 * DAY
