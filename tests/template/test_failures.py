@@ -23,7 +23,7 @@ SCHEDULES = of_type("AWS::Scheduler::Schedule")
 MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
 # Seconds, SQS's default.
 RETENTION = 345_600
-# Bytes, SQS's most and default; a refused push's reason and the other attributes have room in the second.
+# Bytes, SQS's most; a refused push's reason and the other attributes have room in the second.
 LARGEST, ATTRIBUTES = 1024 * 1024, 16 * 1024
 # Seconds.
 DAY = 86_400
@@ -132,7 +132,7 @@ def test_the_ledger_remembers_a_push_longer_than_queue_and_dead_letter_queue_kee
 
 @pytest.mark.parametrize("queue", PUSH_QUEUES)
 def test_a_push_that_is_refused_fits_the_dead_letter_queue_with_its_reason(queue: str) -> None:
-    taken = QUEUES[dead_letters(queue)].get("MaximumMessageSize", LARGEST)
+    taken = QUEUES[dead_letters(queue)]["MaximumMessageSize"]
 
     assert QUEUES[queue]["MaximumMessageSize"] + ATTRIBUTES <= taken
 
@@ -216,3 +216,9 @@ def test_someone_is_told_of_each_new_dead_letter_and_days_before_one_is_deleted(
     # On their number alone it would tell of the first only: test_alarms.py plays it through.
     assert "DIFF" in growth["Metrics"][0]["Expression"]
     assert age["Threshold"] <= QUEUES[queue]["MessageRetentionPeriod"] - 4 * DAY
+
+
+@pytest.mark.parametrize("queue", sorted(DEAD_LETTER_QUEUES))
+def test_a_dead_letter_queue_says_how_large_a_letter_may_be(queue: str) -> None:
+    # Not every region has the same default.
+    assert QUEUES[queue]["MaximumMessageSize"] == LARGEST
