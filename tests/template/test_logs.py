@@ -27,6 +27,7 @@ type Line = dict[str, Any]
 # What is logged, and the metric that it counts for.
 LOGGED: list[tuple[Callable[[], None], str | None]] = [
     (lambda: observability.unsettled("p-1", Outcome.SENT, LedgerError("no")), "log_unsettled"),
+    (lambda: observability.broadcast_failed("b-1", "no"), "log_broadcast_failed"),
     (lambda: observability.crashed(ValueError("no")), "log_fault"),
     (lambda: observability.failed("p-1", kii_error(429, None)), "log_429"),
     (lambda: observability.failed("p-1", kii_error(429, "TOO_MANY")), "log_429"),

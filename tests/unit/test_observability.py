@@ -105,6 +105,14 @@ def test_a_delay_that_sqs_refused_is_logged_with_its_code(log_lines: LogLines) -
     assert (line["message"], line["error_code"]) == ("not_postponed", "InvalidParameterValue")
 
 
+def test_a_broadcast_that_failed_is_one_line_with_the_reason(log_lines: LogLines) -> None:
+    observability.broadcast_failed("summer-sale", "the list is not there any more")
+
+    [line] = log_lines()
+    assert (line["level"], line["message"]) == ("ERROR", "broadcast_failed")
+    assert (line["broadcast_id"], line["reason"]) == ("summer-sale", "the list is not there any more")
+
+
 def test_nothing_of_one_line_is_left_in_the_next(log_lines: LogLines) -> None:
     observability.failed("order-42", kii_error(404, "USER_NOT_FOUND"))
     observability.sent("order-43", Outcome.SENT)

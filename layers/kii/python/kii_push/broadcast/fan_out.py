@@ -123,7 +123,8 @@ class FanOut:
         except SourceGone as gone:
             observability.failed(position.push_id, gone)
             reason = f"{gone.reason}; queued were the lines before {position.line}"
-            self._broadcasts.fail(start.broadcast, reason)
+            if self._broadcasts.fail(start.broadcast, reason):
+                observability.broadcast_failed(start.broadcast, reason)
         except (QueueError, LedgerError) as error:
             observability.failed(position.push_id, error)
             if position == start:

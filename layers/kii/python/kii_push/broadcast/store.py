@@ -159,11 +159,11 @@ class Broadcasts:
             values[":recipients"] = {"N": str(recipients)}
         self._change(broadcast_id, changes, _OPEN, values | _FINAL)
 
-    def fail(self, broadcast_id: str, reason: str) -> None:
-        """Note that the fan-out cannot go on, and why; not if it was stopped or is through."""
+    def fail(self, broadcast_id: str, reason: str) -> bool:
+        """Note that the fan-out cannot go on, and why; return False if it was over already."""
         condition = f"{_OPEN} AND attribute_not_exists(recipients)"
         values = {":reason": {"S": reason}, **_FINAL}
-        self._change(broadcast_id, "SET phase = :failed, reason = :reason", condition, values)
+        return self._change(broadcast_id, "SET phase = :failed, reason = :reason", condition, values)
 
     def stop(self, broadcast_id: str) -> bool:
         """Let nothing more of a broadcast be sent; return False if there is no such broadcast.
@@ -207,8 +207,8 @@ class Broadcasts:
             )
         return answer.get("Item")
 
-    def _change(self, broadcast_id: str, changes: str, condition: str, values: dict[str, Any]) -> None:
-        """Change a broadcast's item if there is one and `condition` holds."""
+    def _change(self, broadcast_id: str, changes: str, condition: str, values: dict[str, Any]) -> bool:
+        """Change a broadcast's item if there is one and `condition` holds; return whether it was changed."""
         with _errors(), contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._table_name,
@@ -217,6 +217,8 @@ class Broadcasts:
                 ConditionExpression=f"attribute_exists(pk) AND {condition}",
                 ExpressionAttributeValues=values,
             )
+            return True
+        return False
 
     def _version(self, key: str) -> str:
         """Return the object's ETag. Raises InvalidRequest if there is none of this key."""

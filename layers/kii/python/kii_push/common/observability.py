@@ -78,6 +78,11 @@ def token_not_renewed(error: PushError) -> None:
     logger.warning("token_not_renewed", outcome=error.outcome, reason=error.detail)
 
 
+def broadcast_failed(broadcast_id: str, reason: str) -> None:
+    """Log a broadcast that ended before all its pushes were queued."""
+    logger.error("broadcast_failed", broadcast_id=broadcast_id, reason=reason)
+
+
 def not_postponed(code: str) -> None:
     """Log a message whose delay SQS refused; it comes back after the queue's own."""
     logger.warning("not_postponed", error_code=code)
