@@ -132,11 +132,16 @@ build: $(READY) ## Build the layer and the functions
 	$(SAM) build --parameter-overrides Architecture=$(ARCH)
 
 .PHONY: deploy
-deploy: build ## Deploy, after asking
-#- ENV=dev                          section of samconfig.toml: dev or prod
-#- ARCH=arm64                       processor: arm64 or x86_64
-#- PARAMS="MaximumConcurrency=10"   the template's parameters
-	$(SAM) deploy --config-env $(ENV) --parameter-overrides Architecture=$(ARCH) $(PARAMS)
+deploy: check-deploy build ## Deploy, after asking
+#- ENV=dev                               section of samconfig.toml: dev or prod
+#- ARCH=arm64                            processor: arm64 or x86_64
+#- PARAMS="AlarmEmail=ops@example.com"   the template's parameters; prod needs someone to tell of alarms
+	$(SAM) deploy --config-env $(ENV) --parameter-overrides $$($(PY) -m local overrides $(ENV)) Architecture=$(ARCH) $(PARAMS)
+
+# Before the build, so that nobody waits to be refused.
+.PHONY: check-deploy
+check-deploy: $(READY)
+	@$(PY) -m local check-deploy $(ENV) $(PARAMS)
 
 .PHONY: mosquitto
 mosquitto:

@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: `python -m local demo|up|down|invoke|faults|function`."""
+"""The command line behind the Makefile: `python -m local demo|up|down|invoke|faults|function|...`."""
 
 import signal
 import sys
@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from local import demo as demo_module
+from local import deployment
 from local import invoke as invoke_module
 from local import up as up_module
 from local.faults import run as faults_run
@@ -84,6 +85,23 @@ def function(
     for path in scaffold_function.scaffold(name, route):
         typer.echo(f"  wrote {path.relative_to(ROOT)}")
     typer.echo(f"\nWhat comes next (CONTRIBUTING.md):\n\n{scaffold_function.next_steps()}")
+
+
+@app.command()
+def check_deploy(
+    environment: Annotated[str, typer.Argument(help="The section of samconfig.toml.")],
+    parameters: Annotated[list[str] | None, typer.Argument(help="The template's, as SAM takes them.")] = None,
+) -> None:
+    """Refuse a deployment to AWS in which nobody would be told of alarms, where someone must be."""
+    deployment.check(environment, parameters or [])
+
+
+@app.command()
+def overrides(
+    environment: Annotated[str, typer.Argument(help="The section of samconfig.toml.")],
+) -> None:
+    """Print the template's parameters that samconfig.toml sets."""
+    typer.echo(" ".join(deployment.overrides(environment)))
 
 
 def main() -> None:
