@@ -22,8 +22,10 @@ COUNTED = {
     "COUNT",
     "DELIVERIES",
     "EVENTS",
+    "GROUPS",
     "LIMIT",
     "MESSAGES",
+    "PLACEHOLDERS",
     "PUSHES",
     "RECIPIENTS",
     "REQUESTS",
@@ -33,7 +35,7 @@ COUNTED = {
     "VIOLATIONS",
 }
 # These count nothing.
-OTHERS = {"DEPTH", "PORT", "SIZE", "VERSION"}
+OTHERS = {"DEPTH", "FRACTION", "INTEGER", "PORT", "SIZE", "VERSION"}
 
 each_module = pytest.mark.parametrize("path", TREES, ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -26,7 +26,7 @@ MAX_BYTES = 5_000_000
 LISTS = "lists/"
 # The number in a push's ID is that of the line. In a job of release 0.1.0, which has no form, a line that is
 # too long counts as several.
-ID_FORM = 2
+ID_FORM_VERSION = 2
 # Must be safe in paths and object keys, and leave room for `:` and a line number in a push ID.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 
@@ -134,7 +134,7 @@ def from_json(value: Any, *, default_id: str, confirm_above: int, preflight: Pre
         recipients_key=f"inline/{broadcast_id}" if shape.recipients_key is UNSET else shape.recipients_key,
         not_after=None if shape.not_after is UNSET else shape.not_after.isoformat(),
         on_unknown=shape.on_unknown,
-        id_form=ID_FORM,
+        id_form=ID_FORM_VERSION,
     )
     return BroadcastRequest(job, None if shape.recipients is UNSET else shape.recipients)
 

@@ -11,7 +11,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kii_push.broadcast import progress
-from kii_push.broadcast.request import ID_FORM, BroadcastRequest, Job, RecipientShape
+from kii_push.broadcast.request import ID_FORM_VERSION, BroadcastRequest, Job, RecipientShape
 from kii_push.common import table
 from kii_push.common.decode import wire_name
 from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, PushError, Violation
@@ -145,7 +145,7 @@ class Broadcasts:
                 raise
             # A StreamingBody is one in all but its declared base.
             with io.BufferedReader(cast("io.RawIOBase", found["Body"]), MAX_LINE_BYTES) as body:
-                yield from _whole_lines(body) if job.id_form == ID_FORM else _pieces(body)
+                yield from _whole_lines(body) if job.id_form == ID_FORM_VERSION else _pieces(body)
 
     def set_phase(self, broadcast_id: str, phase: table.Phase, recipients: int | None = None) -> None:
         """Note how far the fan-out is, and once it is through, the number of recipients.

@@ -22,7 +22,7 @@ MAX_BODY_SECONDS = 10
 # An ID or version goes into the ledger, an answer and a header.
 _ID = re.compile(r"[\x21-\x7e]{1,256}")
 # A time in milliseconds, or what else Kii counts.
-_MAX_NUMBER = 2**53
+_MAX_INTEGER = 2**53
 # What Kii's codes look like (docs/kii-push-api.md §9), so that nothing else reaches a log through one.
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
 
@@ -84,7 +84,7 @@ def id_or_none(value: Any) -> str | None:
 
 def number_or_none(value: Any) -> int | None:
     """Return a number from an answer, None if it is none that others can read."""
-    return value if type(value) is int and 0 <= value <= _MAX_NUMBER else None
+    return value if type(value) is int and 0 <= value <= _MAX_INTEGER else None
 
 
 def content(response: httpx.Response) -> bytes | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # A token is not used for this long before its end, so that it does not expire on the way.
 MARGIN_SECONDS = 60
 # A token is due for replacement when this part of its use is over. The rest is for trying.
-_DUE = 0.9
+_DUE_FRACTION = 0.9
 
 
 class SharedTokenError(PushError):
@@ -44,7 +44,7 @@ class Token(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def due_at(self) -> float:
         """When one environment replaces it, while the others still use it."""
-        return self.minted_at + (self.usable_until - self.minted_at) * _DUE
+        return self.minted_at + (self.usable_until - self.minted_at) * _DUE_FRACTION
 
     def replaces(self, rejected: "Token | None") -> bool:
         """Say whether Kii may take this token where it rejected that one: an older one it rejects, too."""
