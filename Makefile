@@ -138,7 +138,7 @@ deploy: check-deploy build ## Deploy, after asking
 #- PARAMS="AlarmEmail=ops@example.com"   the template's parameters; prod needs someone to tell of alarms
 	$(SAM) deploy --config-env $(ENV) --parameter-overrides $$($(PY) -m local overrides $(ENV)) Architecture=$(ARCH) $(PARAMS)
 
-# Before the build, so that nobody waits to be refused.
+# Before the build, so that a refusal comes at once.
 .PHONY: check-deploy
 check-deploy: $(READY)
 	@$(PY) -m local check-deploy $(ENV) $(PARAMS)

@@ -20,7 +20,7 @@ WATCHED = {"prod"}
 RECIPIENTS = ("AlarmEmail", "AlarmTopicArn")
 # SAM's two ways to write a parameter: Key=Value and ParameterKey=Key,ParameterValue=Value.
 _OVERRIDE = re.compile(r"(?:ParameterKey=)?(\w+)(?:,ParameterValue)?=(.*)", re.DOTALL)
-# Whoever has no credentials or no network should not wait to be told so.
+# Without credentials or a network, the answer should come soon.
 _IMPATIENT = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
 
 type Settings = Mapping[str, Any]
