@@ -17,7 +17,9 @@ SIGNED = {
     "x-amazon-apigateway-authtype": "awsSigv4",
 }
 
-# What the gateway answers without asking a function: its name for it, the status (None: several), the title.
+# What the gateway answers by itself: its name for it, the status (None: several), the title. It cannot tell
+# whether a function that did not answer has sent the push; under the same id a repeated call does not send it
+# twice.
 _OWN_ANSWERS = (
     ("ACCESS_DENIED", 403, "The caller may not do this"),
     ("EXPIRED_TOKEN", 403, "The caller's session has expired"),
@@ -25,11 +27,15 @@ _OWN_ANSWERS = (
     ("MISSING_AUTHENTICATION_TOKEN", 403, "The call is not signed, or there is no such path"),
     ("REQUEST_TOO_LARGE", 413, "The body is too large"),
     ("THROTTLED", 429, "Too many calls; try again later"),
-    ("INTEGRATION_FAILURE", 504, "Whether Kii took the request is unknown"),
-    ("INTEGRATION_TIMEOUT", 504, "Whether Kii took the request is unknown"),
+    ("INTEGRATION_FAILURE", 503, "The bundle did not answer; repeat the call with the same id"),
+    ("INTEGRATION_TIMEOUT", 504, "The bundle did not answer in time; repeat the call with the same id"),
     ("DEFAULT_4XX", None, "The request was refused"),
     ("DEFAULT_5XX", None, "Something went wrong"),
 )
+
+# Answers after which the same call may well succeed.
+_RETRIED = {"THROTTLED", "INTEGRATION_FAILURE"}
+_RETRY_AFTER_SECONDS = 5
 
 
 def definition() -> dict[str, Any]:
@@ -52,7 +58,7 @@ def definition() -> dict[str, Any]:
         "paths": paths,
         "components": {"securitySchemes": {"signed": SIGNED}},
         "x-amazon-apigateway-gateway-responses": {
-            name: _own_answer(status, title) for name, status, title in _OWN_ANSWERS
+            name: _own_answer(name, status, title) for name, status, title in _OWN_ANSWERS
         },
     }
 
@@ -68,12 +74,18 @@ def _invocation(function: str) -> str:
     return f"{service}/functions/{arn}/invocations"
 
 
-def _own_answer(status: int | None, title: str) -> dict[str, Any]:
+def _own_answer(name: str, status: int | None, title: str) -> dict[str, Any]:
     # The gateway fills `messageString` in with its quotes; its variable for the status stays empty.
     members = {"type": "about:blank", "title": title, **({"status": status} if status else {})}
-    template = json.dumps(members)[:-1] + ', "detail": $context.error.messageString}'
+    variables = ', "requestID": "$context.extendedRequestId", "detail": $context.error.messageString}'
+    headers = {
+        "gatewayresponse.header.Content-Type": "'application/problem+json'",
+        "gatewayresponse.header.X-Request-ID": "context.extendedRequestId",
+    }
+    if name in _RETRIED:
+        headers["gatewayresponse.header.Retry-After"] = f"'{_RETRY_AFTER_SECONDS}'"
     return {
         **({"statusCode": status} if status else {}),
-        "responseParameters": {"gatewayresponse.header.Content-Type": "'application/problem+json'"},
-        "responseTemplates": {"application/json": template},
+        "responseParameters": headers,
+        "responseTemplates": {"application/json": json.dumps(members)[:-1] + variables},
     }

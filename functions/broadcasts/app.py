@@ -1,7 +1,6 @@
 """/broadcasts: POST to many users, GET how far it is, DELETE what is not yet sent."""
 
 import os
-import uuid
 from http import HTTPStatus
 
 from msgspec import to_builtins
@@ -33,9 +32,10 @@ def start_broadcast(event: api.Event) -> api.Answer:
     key = api.header(event, "idempotency-key")
     broadcast = broadcast_request.from_json(
         api.json_body(event, broadcast_request.MAX_BYTES),
-        default_id=key or str(uuid.uuid4()),
+        default_id=key,
         confirm_above=confirm_above,
         preflight=preflight,
+        sender=api.sender(event),
     )
     broadcast_id = broadcast.job.id
     if key not in {None, broadcast_id}:
@@ -45,7 +45,7 @@ def start_broadcast(event: api.Event) -> api.Answer:
         fan_out.begin(broadcast_id, positions)
     else:
         headers["Idempotent-Replayed"] = "true"
-    return api.answer(HTTPStatus.ACCEPTED, {"id": broadcast_id}, headers)
+    return api.answer(HTTPStatus.ACCEPTED, {"id": broadcast_id, "requestID": api.request_id(event)}, headers)
 
 
 def get_broadcast(event: api.Event) -> api.Answer:

@@ -24,6 +24,8 @@ batches = BatchDelivery(
     queues=[Queue(aws.sqs(), url) for url in os.environ["QUEUE_URLS"].split()],
     # Made once: the threads outlive an invocation, and are frozen and thawed with the environment.
     threads=ThreadPoolExecutor(max_workers=int(os.environ["PUSH_THREADS"])),
+    broadcast_queue=Queue(aws.sqs(), os.environ["BROADCAST_QUEUE_URL"]),
+    redrive_function=os.environ["REDRIVE_FUNCTION"],
 )
 
 

@@ -20,7 +20,8 @@ dead_letters = DeadLetters(
         Queue(aws.sqs(), os.environ["DEAD_LETTER_FIFO_QUEUE_URL"]): Queue(
             aws.sqs(), os.environ["PUSH_FIFO_QUEUE_URL"]
         ),
-    }
+    },
+    broadcast_queue=Queue(aws.sqs(), os.environ["BROADCAST_QUEUE_URL"]),
 )
 
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from kii_push import runtime
 from kii_push.common import aws, observability
+from kii_push.push.request import Origin
 from kii_push.queues.sqs import OutgoingMessage, Queue, as_message
-from kii_push.queues.unattended import UnattendedDelivery
+from kii_push.queues.unattended import UnattendedDelivery, UnattendedPush
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,13 +20,22 @@ delivery = UnattendedDelivery(
 push_queue = Queue(aws.sqs(), os.environ["PUSH_QUEUE_URL"])
 
 
+class DeliveryFault(Exception):
+    """A fault of our own; the log says where."""
+
+
 @observability.metrics.log_metrics
 def handler(event: Any, context: "LambdaContext") -> None:
     """Send the push; one that Kii cannot take now goes to the push queue, which retries it."""
     body = as_message(event)
     # The scheduler may deliver a firing twice, as two invocations: only an ID of its own makes them one push.
-    settlement = delivery.deliver(body, context.aws_request_id, needs_id=True)
+    push = UnattendedPush(body, context.aws_request_id, Origin("schedule"), needs_id=True)
+    settlement = delivery.deliver(push)
     observability.count(settlement.outcome)
+    if settlement.outcome is None:
+        # Lambda invokes the function again, and in the end keeps the event as a dead letter. On the queue a
+        # push that turns out to have no ID would be given one.
+        raise DeliveryFault
     if settlement.retry:
         push_queue.send(OutgoingMessage(body, settlement.retry_after_seconds))
     calls.write()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MESSAGE = {"data": {"m": "hi"}, "gcm": {"enabled": True}, "apns": {"enabled": False}}
 LIST = "lists/all"
+# The counts of a broadcast of which no push has come to an end.
+NOTHING = dict.fromkeys(("sent", "rejected", "not_sent", "exhausted", "unknown", "expired", "cancelled"), 0)
 
 
 class Sale:

@@ -97,6 +97,14 @@ def fifo_queue(endpoint: str) -> Iterator[Queue]:
 
 
 @pytest.fixture
+def broadcast_queue(endpoint: str) -> Iterator[Queue]:
+    """The queue that only the bundle fills."""
+    queue = Queue(endpoint)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
 def fifo_dead_letters(endpoint: str) -> Iterator[Queue]:
     """The dead-letter queue of the FIFO queue."""
     queue = Queue(endpoint, fifo=True)
@@ -151,8 +159,14 @@ def unattended(delivery: Delivery, dead_letters: Queue) -> UnattendedDelivery:
 
 
 @pytest.fixture
-def letters(queue: Queue, dead_letters: Queue, fifo_queue: Queue, fifo_dead_letters: Queue) -> DeadLetters:
-    return DeadLetters({dead_letters: queue, fifo_dead_letters: fifo_queue})
+def letters(
+    queue: Queue,
+    dead_letters: Queue,
+    fifo_queue: Queue,
+    fifo_dead_letters: Queue,
+    broadcast_queue: Queue,
+) -> DeadLetters:
+    return DeadLetters({dead_letters: queue, fifo_dead_letters: fifo_queue}, broadcast_queue)
 
 
 @pytest.fixture

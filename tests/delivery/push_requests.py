@@ -1,9 +1,15 @@
-"""A push to send: as JSON, as text and as the layer reads it."""
+"""A push to send: as JSON, as text, as it comes from a queue and as the layer reads it."""
 
 import json
 from typing import Any
 
 from kii_push.push import request
+from kii_push.push.request import Origin
+from kii_push.queues.unattended import UnattendedPush
+
+QUEUE = Origin("queue")
+BROADCAST = Origin("broadcast")
+HTTPS = Origin("https")
 
 
 def body(push_id: str = "p-1", text: str = "hi", **more: Any) -> dict[str, Any]:
@@ -22,6 +28,15 @@ def without_id() -> str:
     return json.dumps({key: value for key, value in body().items() if key != "id"})
 
 
-def push(push_id: str = "p-1", text: str = "hi", **more: Any) -> request.PushRequest:
+def queued(
+    text: str, name: str = "sqs-1", *, origin: Origin = QUEUE, needs_id: bool = False, **more: Any
+) -> UnattendedPush:
+    """Return a push request, given as text, that comes from a queue in the message of this name."""
+    return UnattendedPush(text, name, origin, needs_id=needs_id, **more)
+
+
+def push(
+    push_id: str = "p-1", text: str = "hi", *, origin: Origin = QUEUE, **more: Any
+) -> request.PushRequest:
     """Return a push request."""
-    return request.from_json(body(push_id, text, **more), default_id="unused")
+    return request.from_json(body(push_id, text, **more), default_id="unused", origin=origin)

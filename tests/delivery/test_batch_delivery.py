@@ -2,14 +2,14 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
-from kii_push.queues import batch
+from kii_push.queues import batch, sqs
 from kii_push.queues.batch import WORST_CASE_MS, BatchDelivery, Postponed, retry_seconds
 from kii_push.queues.sqs import OutgoingMessage
 from kii_push.queues.unattended import UnattendedDelivery
@@ -33,8 +33,22 @@ def other_queues(endpoint: str) -> Iterator[list[Queue]]:
 
 
 @pytest.fixture
-def batches(unattended: UnattendedDelivery, queue: Queue, threads: ThreadPoolExecutor) -> BatchDelivery:
-    return BatchDelivery(unattended, [queue], threads)
+def batches(
+    unattended: UnattendedDelivery, queue: Queue, broadcast_queue: Queue, threads: ThreadPoolExecutor
+) -> BatchDelivery:
+    return batch_delivery(unattended, [queue], broadcast_queue, threads)
+
+
+def batch_delivery(
+    unattended: UnattendedDelivery,
+    queues: Iterable[sqs.Queue],
+    broadcast_queue: Queue,
+    threads: ThreadPoolExecutor,
+) -> BatchDelivery:
+    """Return the delivery of batches from these queues."""
+    return BatchDelivery(
+        unattended, queues, threads, broadcast_queue=broadcast_queue, redrive_function="redrive"
+    )
 
 
 def received(
@@ -162,6 +176,7 @@ def test_a_delay_that_sqs_refuses_is_logged(
     unattended: UnattendedDelivery,
     threads: ThreadPoolExecutor,
     queue: Queue,
+    broadcast_queue: Queue,
     caplog: pytest.LogCaptureFixture,
     *,
     exists: bool,
@@ -171,7 +186,7 @@ def test_a_delay_that_sqs_refuses_is_logged(
     (record,) = received(queue, body())
     record["receiptHandle"] = "gone"
     record["eventSourceARN"] = record["eventSourceARN"].replace(queue.name, known.name)
-    BatchDelivery(unattended, [known], threads).postpone([Postponed(record, 1)])
+    batch_delivery(unattended, [known], broadcast_queue, threads).postpone([Postponed(record, 1)])
     assert caplog.messages == [expected]
 
 
@@ -180,11 +195,12 @@ def test_each_queues_messages_are_postponed_there(
     unattended: UnattendedDelivery,
     threads: ThreadPoolExecutor,
     queue: Queue,
+    broadcast_queue: Queue,
     other_queues: list[Queue],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batch, "retry_seconds", lambda *_: 0)
-    batches = BatchDelivery(unattended, [*other_queues, queue], threads)
+    batches = batch_delivery(unattended, [*other_queues, queue], broadcast_queue, threads)
     kii.answers.append(fail(httpx.ConnectError))
     batches.deliver(received(queue, body()), ample_time)
     assert queue.messages()
@@ -203,9 +219,10 @@ def test_a_queue_that_nobody_named_brings_its_messages_back_all_the_same(
     unattended: UnattendedDelivery,
     threads: ThreadPoolExecutor,
     queue: Queue,
+    broadcast_queue: Queue,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    batches = BatchDelivery(unattended, [], threads)
+    batches = batch_delivery(unattended, [], broadcast_queue, threads)
     kii.answers.append(fail(httpx.ConnectError))
     (record,) = received(queue, body())
     assert batches.deliver([record], ample_time) == [record["messageId"]]

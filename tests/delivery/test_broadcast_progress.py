@@ -9,17 +9,16 @@ import pytest
 
 from kii_push.broadcast import progress
 from kii_push.common import table as ledger_table
-from kii_push.errors import LedgerError
+from kii_push.errors import LedgerError, PushError
 from kii_push.push.ledger import Claim, Ledger, Receipt
-from kii_push.push.request import from_json
-from tests.delivery.broadcasting import Sale, recipients
+from kii_push.push.request import PushRequest, from_json
+from tests.delivery.broadcasting import NOTHING, Sale, recipients
+from tests.delivery.push_requests import BROADCAST
 from tests.doubles.aws_clients import patched, refused
 from tests.support import Queue
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-NOTHING = dict.fromkeys(("sent", "rejected", "not_sent", "unknown", "expired"), 0)
 
 
 def fanned_out(sale: Sale, lines: bytes, queue: Queue, positions: Queue) -> list[dict[str, Any]]:
@@ -28,26 +27,36 @@ def fanned_out(sale: Sale, lines: bytes, queue: Queue, positions: Queue) -> list
     sale.begin()
     sale.run(positions.drain()[0])
     pushes = [json.loads(body) for body in queue.drain()]
-    return sorted(pushes, key=lambda push: int(push["id"].partition(":")[2]))
+    return sorted(pushes, key=lambda push: int(push["id"].rpartition(":")[2]))
+
+
+def read(push: dict[str, Any]) -> PushRequest:
+    """Return a push as the queue's function reads it."""
+    return from_json(push, default_id="unused", origin=BROADCAST)
 
 
 def claim(ledger: Ledger, push: dict[str, Any]) -> Claim:
-    held = ledger.claim(from_json(push, default_id="unused"))
+    held = ledger.claim(read(push))
     assert isinstance(held, Claim)
     return held
 
 
+def end(ledger: Ledger, push: dict[str, Any], end: Receipt | PushError) -> None:
+    """Record how a push ended."""
+    ledger.record(read(push), claim(ledger, push), end)
+
+
 def test_thousands_of_pushes_are_counted_over_all_shards(dynamodb: "DynamoDBClient", table: str) -> None:
-    outcomes = ("sent", "rejected", "not_sent", "unknown", "expired", "in_flight", "in_flight")
+    outcomes = (*NOTHING, "in_flight", "in_flight")
     items = []
-    for line in range(3_500):
-        push_id = f"sale:{line}"
-        # Every other one in flight is held until 1970, the others until 2096.
+    for line in range(4_500):
+        push_id = f"broadcast:sale:{line}"
+        # One in flight is held until 1970, the other until 2096.
         items.append(
             {
                 "pk": {"S": f"push#{push_id}"},
-                "outcome": {"S": outcomes[line % 7]},
-                "heldUntil": {"N": str(line % 7 % 2 * 4_000_000_000)},
+                "outcome": {"S": outcomes[line % 9]},
+                "heldUntil": {"N": str(line % 9 % 2 * 4_000_000_000)},
                 "broadcastShard": {"S": ledger_table.broadcast_shard("sale", push_id)},
             }
         )
@@ -59,7 +68,7 @@ def test_thousands_of_pushes_are_counted_over_all_shards(dynamodb: "DynamoDBClie
     began = time.monotonic()
     counts = progress.count(dynamodb, table, "sale")
 
-    assert counts == {"sent": 500, "rejected": 500, "not_sent": 500, "unknown": 1000, "expired": 500}
+    assert counts == {**dict.fromkeys(NOTHING, 500), "unknown": 1000}
     assert time.monotonic() - began < 20
     assert progress.count(dynamodb, table, "sal") == NOTHING
 
@@ -73,7 +82,7 @@ def test_a_push_whose_settlement_got_lost_is_unknown_once_its_sender_cannot_live
 
     sending = sale.progress()
     assert (sending.status, sending.pending, sending.counts) == ("sending", 1, NOTHING | {"unknown": 1})
-    sale.ledger.record(held, Receipt("m-1"))
+    sale.ledger.record(read(alive), held, Receipt("m-1"))
     done = sale.progress()
     assert (done.status, done.pending, done.counts) == ("done", 0, NOTHING | {"sent": 1, "unknown": 1})
 
@@ -86,7 +95,7 @@ def test_blank_lines_are_no_recipients_and_a_byte_order_mark_costs_none(
     pushes = fanned_out(sale, lines, queue, positions)
 
     sent = {push["id"]: push["target"]["user"] for push in pushes}
-    assert sent == {"sale:1": "u-1", "sale:4": "u-4", "sale:7": "u-7"}
+    assert sent == {f"broadcast:sale:{line}": f"u-{line}" for line in (1, 4, 7)}
     progress = sale.progress()
     assert (progress.recipients, progress.pending) == (4, 3)
     assert progress.counts == NOTHING | {"rejected": 1}
@@ -96,8 +105,8 @@ def test_a_broadcast_that_is_done_stays_so_when_it_is_stopped(
     sale: Sale, queue: Queue, positions: Queue
 ) -> None:
     one, two = fanned_out(sale, recipients(2), queue, positions)
-    sale.ledger.record(claim(sale.ledger, one), Receipt("m-1"))
-    sale.ledger.record(claim(sale.ledger, two), Receipt("m-2"))
+    end(sale.ledger, one, Receipt("m-1"))
+    end(sale.ledger, two, Receipt("m-2"))
 
     assert sale.broadcasts.stop("sale")
 
@@ -108,7 +117,7 @@ def test_one_that_is_not_done_is_stopped_even_if_it_cannot_be_counted(
     sale: Sale, queue: Queue, positions: Queue, dynamodb: "DynamoDBClient"
 ) -> None:
     one, _ = fanned_out(sale, recipients(2), queue, positions)
-    sale.ledger.record(claim(sale.ledger, one), Receipt("m-1"))
+    end(sale.ledger, one, Receipt("m-1"))
 
     uncounted = sale.store(dynamodb=patched(dynamodb, get_paginator=refused("ThrottlingException")))
     with pytest.raises(LedgerError, match="ThrottlingException"):

@@ -11,6 +11,7 @@ from kii_push.message.rules import Message
 from kii_push.push import request as push_request
 from kii_push.push.preflight import Preflight
 from kii_push.push.request import PushRequest, UserTarget
+from tests.delivery.push_requests import BROADCAST
 
 # The network without a limit.
 JPUSH = {"jpush": {"enabled": True}, "gcm": {"enabled": False}, "apns": {"enabled": False}}
@@ -25,7 +26,7 @@ def read(confirm_above: int = 100, **fields: Any) -> broadcast_request.Broadcast
 
 def push_for(job: Job, recipient: str | RecipientShape) -> PushRequest:
     """Return the push as the queue door reads it."""
-    return push_request.from_json(job.push(7, recipient), default_id="unused")
+    return push_request.from_json(job.push(7, recipient), default_id="unused", origin=BROADCAST)
 
 
 def kii_body(push: PushRequest) -> Message:
@@ -36,7 +37,11 @@ def kii_body(push: PushRequest) -> Message:
 def test_one_message_goes_to_every_recipient_under_an_id_of_its_own() -> None:
     broadcast = read(message=SHORT, recipients=["LOGIN_NAME:bob"], notAfter="2036-01-01T00:00:00Z")
     push = push_for(broadcast.job, "LOGIN_NAME:bob")
-    assert (push.id, push.broadcast, push.target) == ("sale:7", "sale", UserTarget("LOGIN_NAME:bob"))
+    assert (push.id, push.broadcast, push.target) == (
+        "broadcast:sale:7",
+        "sale",
+        UserTarget("LOGIN_NAME:bob"),
+    )
     assert push.not_after
     assert kii_body(push)["fcm"]["notification"] == SHORT
 

@@ -25,6 +25,7 @@ from kii_push.push.ledger import Ledger, Receipt
 from kii_push.push.preflight import Preflight
 from kii_push.push.stop_switch import StopSwitch
 from kii_push.push.throttle import Throttle
+from tests.delivery.claims import ended
 from tests.delivery.push_requests import body, push
 from tests.doubles.aws_clients import patched, refused
 from tests.doubles.scripted_kii import Answer, ScriptedKii, answer, fail
@@ -205,6 +206,26 @@ def test_a_push_whose_end_cannot_be_recorded_has_come_to_it(
     delivery = Delivery(kii_client, ledger, throttle, stop_switch, Preflight())
     assert delivery.deliver(push()) == Receipt("m-1")
     assert "unsettled" in caplog.messages
+
+
+def test_a_doubtful_push_whose_end_cannot_be_recorded_is_unknown(
+    kii: ScriptedKii,
+    kii_client: KiiClient,
+    throttle: Throttle,
+    stop_switch: StopSwitch,
+    ledger: Ledger,
+    dynamodb: "DynamoDBClient",
+    table: str,
+) -> None:
+    def update_item(**call: Any) -> Any:
+        update = dynamodb.update_item if kii.answers else refused("ThrottlingException")
+        return update(**call)
+
+    ended(ledger, NoAnswer("timeout"))
+    failing = Ledger(patched(dynamodb, update_item=update_item), table, in_flight_seconds=960, days=30)
+    kii.answers.append(answer(503))
+    with pytest.raises(NoAnswer, match=r"Kii answered 503 .*; an earlier try may have reached Kii"):
+        Delivery(kii_client, failing, throttle, stop_switch, Preflight()).deliver(push(onUnknown="resend"))
 
 
 def test_a_fault_of_our_own_leaves_the_push_in_flight(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kii_push import runtime
-from kii_push.errors import Expired, KiiError, KiiUnreachable, Outcome, PushError
+from kii_push.errors import Cancelled, KiiError, KiiUnreachable, Outcome, PushError
 from kii_push.kii.client import KiiClient
 from kii_push.push.ledger import Claim, Receipt
 from local.settings import ROOT
 from tests.delivery.broadcasting import MESSAGE, Sale, request_for
-from tests.delivery.push_requests import push
+from tests.delivery.push_requests import BROADCAST, push
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,8 +54,8 @@ def test_the_rate_is_counted_in_the_table(
 def test_a_stop_is_looked_up_in_the_table(kii_client: KiiClient, sale: Sale) -> None:
     assert sale.broadcasts.accept(request_for("u-1"))
     assert sale.broadcasts.stop("sale")
-    with pytest.raises(Expired, match="sale"):
-        runtime.delivery(kii_client).deliver(push("sale:1", broadcast="sale"))
+    with pytest.raises(Cancelled, match="sale"):
+        runtime.delivery(kii_client).deliver(push("broadcast:sale:1", broadcast="sale", origin=BROADCAST))
 
 
 def test_kii_is_asked_for_the_app_in_the_secret() -> None:

@@ -13,7 +13,8 @@ from kii_push.broadcast import fan_out, store
 from kii_push.common import observability
 from kii_push.errors import IDConflict
 from kii_push.queues.unattended import UnattendedDelivery
-from tests.delivery.broadcasting import MESSAGE, Sale, recipients, request_for, request_for_list
+from tests.delivery.broadcasting import MESSAGE, NOTHING, Sale, recipients, request_for, request_for_list
+from tests.delivery.push_requests import BROADCAST, queued
 from tests.doubles.scripted_kii import ScriptedKii
 from tests.support import Queue
 
@@ -34,12 +35,12 @@ def test_a_broadcast_reaches_each_recipient_once_and_is_counted(
     assert sale.progress().status == "sending"
     assert sale.progress().pending == 3
     for body in bodies:
-        unattended.deliver(body, "unused")
+        unattended.deliver(queued(body, origin=BROADCAST))
     assert len(kii.sent) == 3
     done = sale.progress()
     assert (done.status, done.recipients, done.pending) == ("done", 4, 0)
-    assert done.counts == {"sent": 3, "rejected": 1, "not_sent": 0, "unknown": 0, "expired": 0}
-    rejected = sale.ledger.find("sale:3")
+    assert done.counts == NOTHING | {"sent": 3, "rejected": 1}
+    rejected = sale.ledger.find("broadcast:sale:3")
     assert rejected
     assert rejected.reason
     assert "me" in rejected.reason
@@ -55,8 +56,8 @@ def test_a_long_one_is_handed_over_where_the_time_ends(sale: Sale, queue: Queue,
             sale.run(position, lambda: 0)
     assert runs == 4, "three chunks, and one that finds the end"
     pushes = [json.loads(body) for body in queue.drain()]
-    assert sorted(int(each["id"].partition(":")[2]) for each in pushes) == list(range(1, 1501))
-    assert all(each["target"]["user"] == "u-" + each["id"].partition(":")[2] for each in pushes)
+    assert sorted(int(each["id"].rpartition(":")[2]) for each in pushes) == list(range(1, 1501))
+    assert all(each["target"]["user"] == "u-" + each["id"].rpartition(":")[2] for each in pushes)
     assert sale.progress().recipients == 1500
 
 
@@ -225,7 +226,7 @@ def test_one_recipient_whom_a_queue_would_not_take_does_not_stop_the_others(
     assert all(body.isascii() for body in bodies)
     assert {json.loads(body)["message"]["data"]["m"] for body in bodies} == {"x", "\uffff"}
     assert sale.progress().counts["rejected"] == 2
-    reasons = [record.reason for line in (1, 2) if (record := sale.ledger.find(f"sale:{line}"))]
+    reasons = [record.reason for line in (1, 2) if (record := sale.ledger.find(f"broadcast:sale:{line}"))]
     assert reasons == [
         "template: becomes longer than 262144 bytes with this recipient's values",
         "the push has 300207 bytes; at most 262144 are taken",
@@ -240,10 +241,10 @@ def test_stopping_holds_back_what_is_queued_and_what_is_not(
     (position,) = positions.drain()
     sale.run(position)
     one, two = queue.drain()
-    unattended.deliver(one, "unused")
+    unattended.deliver(queued(one, origin=BROADCAST))
     assert sale.broadcasts.stop("sale")
     time.sleep(2.1)  # an environment may go by what it knew for two seconds
-    unattended.deliver(two, "unused")
+    unattended.deliver(queued(two, origin=BROADCAST))
     assert len(kii.sent) == 1
     sale.run(position)
     assert queue.drain() == positions.drain() == []
@@ -251,7 +252,7 @@ def test_stopping_holds_back_what_is_queued_and_what_is_not(
     sale.broadcasts.fail("sale", "too late")
     stopped = sale.progress()
     assert stopped.status == "stopped"
-    assert (stopped.counts["sent"], stopped.counts["expired"]) == (1, 1)
+    assert (stopped.counts["sent"], stopped.counts["cancelled"]) == (1, 1)
 
 
 def test_it_is_safe_to_repeat(sale: Sale, positions: Queue) -> None:

@@ -42,7 +42,7 @@ def test_only_what_the_queue_refused_is_sent_again(sale: Sale, queue: Queue, pos
 
     assert sizes == [8, 4, 2, 1]
     sent = [json.loads(body)["id"] for body in queue.drain()]
-    assert sorted(sent) == [f"sale:{line}" for line in range(1, 9)]
+    assert sorted(sent) == [f"broadcast:sale:{line}" for line in range(1, 9)]
 
 
 def test_what_is_refused_at_the_first_chunk_comes_back_with_its_message(

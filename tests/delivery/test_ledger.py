@@ -20,29 +20,24 @@ from kii_push.errors import (
     Outcome,
     PushError,
 )
-from kii_push.push.ledger import Claim, Ledger, PushRecord, Receipt
-from tests.delivery.push_requests import push
+from kii_push.push.ledger import Ledger, Receipt
+from tests.delivery.claims import claimed, ended, found
+from tests.delivery.push_requests import BROADCAST, push
 from tests.doubles.aws_clients import patched, unreachable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def claimed(ledger: Ledger, **more: object) -> Claim:
-    claim = ledger.claim(push(**more))  # type: ignore[arg-type]
-    assert isinstance(claim, Claim)
-    return claim
-
-
 def test_a_push_that_was_sent_is_answered_from_the_ledger(ledger: Ledger) -> None:
-    assert ledger.record(claimed(ledger), Receipt("m-1"))
+    ended(ledger, Receipt("m-1"))
     again = ledger.claim(push())
     assert again == Receipt("m-1", replayed=True)
     assert again.outcome == Outcome.DUPLICATE
 
 
 def test_a_sent_push_without_a_readable_message_id_is_still_sent(ledger: Ledger) -> None:
-    ledger.record(claimed(ledger), Receipt(None))
+    ended(ledger, Receipt(None))
     assert ledger.claim(push()) == Receipt(None, replayed=True)
 
 
@@ -58,11 +53,13 @@ def test_a_claim_whose_first_answer_got_lost_is_held(
     repeating = Ledger(patched(dynamodb, update_item=repeated), table, in_flight_seconds=960, days=30)
     claim = claimed(repeating, onUnknown="resend")
     assert not claim.doubt
-    assert ledger.record(claim, NoAnswer("timeout"))
+    ledger.record(push(), claim, NoAnswer("timeout"))
+    assert found(ledger).outcome == "unknown"
 
     claim = claimed(repeating, onUnknown="resend")
-    assert claim.doubt, "what was there before the first answer got lost may have been unknown"
-    assert ledger.record(claim, Receipt("m-1"))
+    assert (claim.doubt, claim.tries) == (True, 2), "what was there before the first answer got lost"
+    ledger.record(push(), claim, Receipt("m-1"))
+    assert found(ledger).outcome == "sent"
 
 
 def test_fifty_threads_with_one_id_get_one_claim(ledger: Ledger) -> None:
@@ -82,21 +79,20 @@ def test_fifty_threads_with_one_id_get_one_claim(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("error", [KiiUnreachable("no"), KiiError(404, "TOPIC_NOT_FOUND")])
 def test_what_kii_never_accepted_may_be_tried_again(ledger: Ledger, error: PushError) -> None:
-    ledger.record(claimed(ledger), error)
+    ended(ledger, error)
     claimed(ledger)
-    record = ledger.find("p-1")
-    assert record
+    record = found(ledger)
     assert (record.outcome, record.attempts, record.reason) == ("in_flight", 2, None)
 
 
 def test_an_unknown_push_is_held(ledger: Ledger) -> None:
-    ledger.record(claimed(ledger), NoAnswer("timeout"))
+    ended(ledger, NoAnswer("timeout"))
     with pytest.raises(NoAnswer, match="may have reached Kii"):
         ledger.claim(push())
 
 
 def test_an_unknown_push_is_sent_again_when_asked_for(ledger: Ledger) -> None:
-    ledger.record(claimed(ledger), NoAnswer("timeout"))
+    ended(ledger, NoAnswer("timeout"))
     claimed(ledger, onUnknown="resend")
 
 
@@ -104,32 +100,27 @@ def test_an_unknown_push_is_sent_again_when_asked_for(ledger: Ledger) -> None:
     "later", [KiiUnreachable("no"), KiiError(404, "USER_NOT_FOUND"), Expired("late"), NoAnswer("timeout")]
 )
 def test_what_may_have_reached_kii_stays_unknown_until_it_is_sent(ledger: Ledger, later: PushError) -> None:
-    ledger.record(claimed(ledger), NoAnswer("timeout"))
-    ledger.record(claimed(ledger, onUnknown="resend"), later)
-    found = ledger.find("p-1")
-    assert found
-    assert found.outcome == "unknown"
-    assert found.reason
-    assert found.reason.startswith(later.reason)
-    assert ("an earlier try may have reached Kii" in found.reason) == (later.outcome != Outcome.UNKNOWN)
+    ended(ledger, NoAnswer("timeout"))
+    ended(ledger, later, onUnknown="resend")
+    record = found(ledger)
+    assert record.outcome == "unknown"
+    assert record.reason
+    assert record.reason.startswith(later.reason)
+    assert ("an earlier try may have reached Kii" in record.reason) == (later.outcome != Outcome.UNKNOWN)
     with pytest.raises(NoAnswer):
         ledger.claim(push())
-    ledger.record(claimed(ledger, onUnknown="resend"), Receipt("m-1"))
+    ended(ledger, Receipt("m-1"), onUnknown="resend")
     assert ledger.claim(push()) == Receipt("m-1", replayed=True)
 
 
 def test_the_claim_of_a_dead_sender_counts_as_unknown(table: str, dynamodb: "DynamoDBClient") -> None:
     ledger = Ledger(dynamodb, table, in_flight_seconds=0, days=30)
     dead = claimed(ledger)
-    found = ledger.find("p-1")
-    assert found
-    assert found == PushRecord("p-1", "unknown", 1, found.updated_at)
+    assert (found(ledger).outcome, found(ledger).reason) == ("unknown", None)
     with pytest.raises(NoAnswer):
         ledger.claim(push())
-    assert not ledger.record(dead, Receipt("late")), "a sender that comes back late changes nothing"
-    found = ledger.find("p-1")
-    assert found
-    assert found.outcome == "unknown"
+    ledger.record(push(), dead, Receipt("late"))
+    assert found(ledger).outcome == "unknown", "a sender that comes back late changes nothing"
     claimed(ledger, onUnknown="resend")
 
 
@@ -165,31 +156,35 @@ def test_in_flight_says_when_to_come_back(
 
 
 @pytest.mark.parametrize(
-    "more", [{"text": "other"}, {"target": {"user": "u-3"}}, {"target": {"topic": "news"}}]
+    "more",
+    [
+        {"text": "other"},
+        {"target": {"user": "u-3"}},
+        {"target": {"topic": "news"}},
+        {"notAfter": "2036-01-01T00:00:00Z"},
+    ],
 )
 def test_an_id_serves_one_push(ledger: Ledger, more: dict[str, object]) -> None:
-    ledger.record(claimed(ledger), Receipt("m-1"))
+    ended(ledger, Receipt("m-1"))
     with pytest.raises(IDConflict, match="p-1"):
         ledger.claim(push(**more))  # type: ignore[arg-type]
 
 
 def test_the_id_of_a_rejected_push_may_serve_the_corrected_one(ledger: Ledger) -> None:
-    ledger.record(claimed(ledger), KiiError(400, "INVALID_INPUT_DATA"))
+    ended(ledger, KiiError(400, "INVALID_INPUT_DATA"))
     claimed(ledger, text="corrected")
 
 
 def test_how_a_push_is_to_be_handled_is_not_what_it_says(ledger: Ledger) -> None:
-    ledger.record(claimed(ledger), Receipt("m-1"))
-    replay = ledger.claim(push(onUnknown="resend", notAfter="2030-01-01T00:00:00Z"))
+    ended(ledger, Receipt("m-1"))
+    replay = ledger.claim(push(onUnknown="resend", confirm=True))
     assert isinstance(replay, Receipt)
 
 
 def test_the_table_holds_neither_text_nor_target(
     ledger: Ledger, dynamodb: "DynamoDBClient", table: str
 ) -> None:
-    ledger.record(
-        claimed(ledger, text="secret words", target={"user": "EMAIL:bob@example.com"}), Receipt("m-1")
-    )
+    ended(ledger, Receipt("m-1"), text="secret words", target={"user": "EMAIL:bob@example.com"})
     stored = str(dynamodb.scan(TableName=table)["Items"])
     assert "secret words" not in stored
     assert "bob" not in stored
@@ -206,18 +201,15 @@ def test_outcomes_are_forgotten_after_the_days_given(
 def test_find_tells_a_push_in_flight_from_a_settled_and_an_unheard_one(ledger: Ledger) -> None:
     assert ledger.find("p-1") is None
     claim = claimed(ledger)
-    found = ledger.find("p-1")
-    assert found
-    assert found.outcome == "in_flight"
-    ledger.record(claim, KiiError(404, "USER_NOT_FOUND"))
-    found = ledger.find("p-1")
-    assert found
-    assert (found.outcome, found.error_code) == ("rejected", "USER_NOT_FOUND")
+    assert found(ledger).outcome == "in_flight"
+    ledger.record(push(), claim, KiiError(404, "USER_NOT_FOUND"))
+    record = found(ledger)
+    assert (record.outcome, record.error_code) == ("rejected", "USER_NOT_FOUND")
 
 
 def test_a_push_of_a_broadcast_can_be_counted(ledger: Ledger, dynamodb: "DynamoDBClient", table: str) -> None:
-    ledger.record(claimed(ledger, push_id="b-1:1", broadcast="b-1"), Receipt("m-1"))
-    shard = ledger_table.broadcast_shard("b-1", "b-1:1")
+    ended(ledger, Receipt("m-1"), push_id="broadcast:b-1:1", broadcast="b-1", origin=BROADCAST)
+    shard = ledger_table.broadcast_shard("b-1", "broadcast:b-1:1")
     counted = dynamodb.query(
         TableName=table,
         IndexName="broadcast",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from kii_push.errors import Expired, LedgerError
+from kii_push.errors import Cancelled, LedgerError
 from kii_push.push import stop_switch
 from kii_push.push.stop_switch import StopSwitch
 
@@ -49,7 +49,7 @@ def checked_by_ten(switch: StopSwitch, names: list[str]) -> list[str]:
         together.wait()
         try:
             switch.check(name)
-        except (Expired, LedgerError) as error:
+        except (Cancelled, LedgerError) as error:
             return type(error).__name__
         return "goes on"
 
@@ -59,7 +59,7 @@ def checked_by_ten(switch: StopSwitch, names: list[str]) -> list[str]:
 
 def test_ten_threads_ask_once_and_are_all_told(switch: StopSwitch, table: Table) -> None:
     table.stopped = {"sale"}
-    assert checked_by_ten(switch, ["sale"] * 10) == ["Expired"] * 10
+    assert checked_by_ten(switch, ["sale"] * 10) == ["Cancelled"] * 10
     assert table.reads == ["sale"]
 
 
@@ -90,7 +90,7 @@ def test_an_answer_is_good_for_two_seconds(
     now[0] = 2
     switch.check("sale")
     now[0] = 2.1
-    with pytest.raises(Expired, match="sale"):
+    with pytest.raises(Cancelled, match="sale"):
         switch.check("sale")
 
 

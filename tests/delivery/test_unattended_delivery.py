@@ -7,7 +7,7 @@ from kii_push.errors import Outcome
 from kii_push.push.delivery import Delivery
 from kii_push.queues.sqs import OutgoingMessage
 from kii_push.queues.unattended import Settlement, UnattendedDelivery
-from tests.delivery.push_requests import as_text, without_id
+from tests.delivery.push_requests import as_text, queued, without_id
 from tests.doubles.scripted_kii import ScriptedKii, answer, fail
 from tests.support import Queue
 
@@ -15,27 +15,29 @@ from tests.support import Queue
 def test_a_sent_push_is_done_and_a_repeated_one_too(
     kii: ScriptedKii, unattended: UnattendedDelivery, dead_letters: Queue
 ) -> None:
-    assert unattended.deliver(as_text(), "sqs-1") == Settlement(Outcome.SENT)
-    assert unattended.deliver(as_text(), "sqs-1") == Settlement(Outcome.DUPLICATE)
+    assert unattended.deliver(queued(as_text())) == Settlement(Outcome.SENT)
+    assert unattended.deliver(queued(as_text())) == Settlement(Outcome.DUPLICATE)
     assert len(kii.sent) == 1
     assert not dead_letters.messages()
 
 
 def test_a_push_without_an_id_takes_the_messages(unattended: UnattendedDelivery, kii: ScriptedKii) -> None:
-    assert unattended.deliver(without_id(), "sqs-1").outcome == Outcome.SENT
-    assert unattended.deliver(without_id(), "sqs-1").outcome == Outcome.DUPLICATE
-    assert unattended.deliver(without_id(), "sqs-2").outcome == Outcome.SENT
+    assert unattended.deliver(queued(without_id())).outcome == Outcome.SENT
+    assert unattended.deliver(queued(without_id())).outcome == Outcome.DUPLICATE
+    assert unattended.deliver(queued(without_id(), "sqs-2")).outcome == Outcome.SENT
     assert len(kii.sent) == 2
 
 
 def test_a_push_that_must_name_itself_is_dead_lettered_without_an_id(
     unattended: UnattendedDelivery, kii: ScriptedKii, dead_letters: Queue
 ) -> None:
-    assert unattended.deliver(without_id(), "invocation-1", needs_id=True) == Settlement(Outcome.REJECTED)
+    assert unattended.deliver(queued(without_id(), "invocation-1", needs_id=True)) == Settlement(
+        Outcome.REJECTED
+    )
     (message,) = dead_letters.messages()
     attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
     assert (attributes["field"], attributes["pushID"]) == ("id", "invocation-1")
-    assert unattended.deliver(as_text(), "invocation-1", needs_id=True) == Settlement(Outcome.SENT)
+    assert unattended.deliver(queued(as_text(), "invocation-1", needs_id=True)) == Settlement(Outcome.SENT)
     assert len(kii.sent) == 1
 
 
@@ -50,7 +52,7 @@ def test_a_push_that_must_name_itself_is_dead_lettered_without_an_id(
 def test_a_push_that_can_never_be_sent_is_dead_lettered_as_it_came(
     unattended: UnattendedDelivery, dead_letters: Queue, wrong: str, field: str | None
 ) -> None:
-    assert unattended.deliver(wrong, "sqs-1") == Settlement(Outcome.REJECTED)
+    assert unattended.deliver(queued(wrong)) == Settlement(Outcome.REJECTED)
     (message,) = dead_letters.messages()
     attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
     assert message["Body"] == wrong
@@ -63,7 +65,7 @@ def test_kiis_refusal_is_dead_lettered_with_its_code(
     kii: ScriptedKii, unattended: UnattendedDelivery, dead_letters: Queue
 ) -> None:
     kii.answers.append(answer(404, errorCode="USER_NOT_FOUND"))
-    assert unattended.deliver(as_text(), "sqs-1") == Settlement(Outcome.REJECTED)
+    assert unattended.deliver(queued(as_text())) == Settlement(Outcome.REJECTED)
     (message,) = dead_letters.messages()
     assert message["MessageAttributes"]["errorCode"]["StringValue"] == "USER_NOT_FOUND"
     assert message["MessageAttributes"]["pushID"]["StringValue"] == "p-1"
@@ -73,10 +75,10 @@ def test_what_kii_did_not_take_comes_back(
     kii: ScriptedKii, unattended: UnattendedDelivery, dead_letters: Queue
 ) -> None:
     kii.answers.append(fail(httpx.ConnectError))
-    assert unattended.deliver(as_text(), "sqs-1") == Settlement(
+    assert unattended.deliver(queued(as_text())) == Settlement(
         Outcome.NOT_SENT, retry=True, retry_after_seconds=10
     )
-    assert unattended.deliver(as_text(), "sqs-1") == Settlement(Outcome.SENT)
+    assert unattended.deliver(queued(as_text())) == Settlement(Outcome.SENT)
     assert not dead_letters.messages()
 
 
@@ -84,7 +86,7 @@ def test_an_unknown_push_is_held_for_a_person(
     kii: ScriptedKii, unattended: UnattendedDelivery, dead_letters: Queue
 ) -> None:
     kii.answers.append(fail(httpx.ReadTimeout))
-    assert unattended.deliver(as_text(), "sqs-1") == Settlement(Outcome.UNKNOWN)
+    assert unattended.deliver(queued(as_text())) == Settlement(Outcome.UNKNOWN)
     (message,) = dead_letters.messages()
     assert message["MessageAttributes"]["outcome"]["StringValue"] == "unknown"
 
@@ -93,15 +95,13 @@ def test_an_unknown_push_comes_back_when_resending_is_asked_for(
     kii: ScriptedKii, unattended: UnattendedDelivery, dead_letters: Queue
 ) -> None:
     kii.answers.append(fail(httpx.ReadTimeout))
-    assert unattended.deliver(as_text(onUnknown="resend"), "sqs-1") == Settlement(Outcome.UNKNOWN, retry=True)
-    assert unattended.deliver(as_text(onUnknown="resend"), "sqs-1") == Settlement(Outcome.SENT)
+    assert unattended.deliver(queued(as_text(onUnknown="resend"))) == Settlement(Outcome.UNKNOWN, retry=True)
+    assert unattended.deliver(queued(as_text(onUnknown="resend"))) == Settlement(Outcome.SENT)
     assert not dead_letters.messages()
 
 
 def test_an_expired_push_is_over(unattended: UnattendedDelivery, dead_letters: Queue) -> None:
-    assert unattended.deliver(as_text(notAfter="2020-01-01T00:00:00Z"), "sqs-1") == Settlement(
-        Outcome.EXPIRED
-    )
+    assert unattended.deliver(queued(as_text(notAfter="2020-01-01T00:00:00Z"))) == Settlement(Outcome.EXPIRED)
     assert not dead_letters.messages()
 
 
@@ -112,7 +112,7 @@ def test_a_fault_of_our_own_brings_the_push_back_and_is_logged_without_its_words
         raise ValueError("secret words")
 
     kii.before = crash
-    assert unattended.deliver(as_text(), "sqs-1") == Settlement(None, retry=True)
+    assert unattended.deliver(queued(as_text())) == Settlement(None, retry=True)
     logged = str([vars(record) for record in caplog.records])
     assert "ValueError" in logged
     assert "secret words" not in logged
@@ -122,7 +122,7 @@ def test_a_dead_letter_queue_out_of_reach_brings_the_push_back(
     delivery: Delivery, dead_letters: Queue
 ) -> None:
     unattended = UnattendedDelivery(delivery, dead_letters.missing())
-    assert unattended.deliver("{", "sqs-1") == Settlement(None, retry=True)
+    assert unattended.deliver(queued("{")) == Settlement(None, retry=True)
 
 
 def test_a_schedules_push_goes_to_the_queue_with_a_delay(queue: Queue) -> None:

@@ -17,7 +17,7 @@ class ScriptedDelivery(Delivery):
         self.end = end or Receipt("m-1")
         self.requests: list[PushRequest] = []
 
-    def deliver(self, request: PushRequest) -> Receipt:
+    def deliver(self, request: PushRequest, *, give_up: str | None = None) -> Receipt:  # noqa: ARG002
         self.requests.append(request)
         if isinstance(self.end, PushError):
             raise self.end

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO = (
-    f"https://sqs.example/{name}" for name in ("dead", "dead.fifo", "pushes", "pushes.fifo")
+DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, BROADCASTS = (
+    f"https://sqs.example/{name}" for name in ("dead", "dead.fifo", "pushes", "pushes.fifo", "broadcasts")
 )
 # Milliseconds that a call takes.
 COST = Counter(receive_message=100, change_message_visibility_batch=50)

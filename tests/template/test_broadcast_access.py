@@ -30,7 +30,10 @@ def place(resource: object) -> str:
     [
         (
             "BroadcastsFunction",
-            {("s3:PutObject", "jobs"), ("s3:PutObject", "inline"), ("s3:GetObject", "lists")},
+            {
+                *(("s3:PutObject", prefix) for prefix in ("jobs", "inline")),
+                *(("s3:GetObject", prefix) for prefix in ("jobs", "lists")),
+            },
         ),
         ("FanOutFunction", {("s3:GetObject", prefix) for prefix in PREFIXES}),
     ],

@@ -13,6 +13,7 @@ from kii_push.api.handler import Operation
 from local.settings import ROOT
 from openapi import operations as gateway
 from tests import apps
+from tests.doubles.gateway import request_context
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 FUNCTIONS = sorted({each.function for each in gateway.OPERATIONS})
@@ -108,6 +109,7 @@ def test_the_gateways_event_finds_its_operation(
         "httpMethod": operation.method,
         "resource": operation.path,
         "multiValueQueryStringParameters": {"noSuchParameter": ["1"]},
+        "requestContext": request_context(),
     }
 
     answer = apps.load(operation.function, monkeypatch).handler(event, None)

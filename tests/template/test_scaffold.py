@@ -14,6 +14,7 @@ from local.process import LocalError
 from local.scaffold import insert
 from local.scaffold.function import next_steps, scaffold
 from local.settings import ROOT
+from tests.doubles.gateway import request_context
 
 # No function of the bundle has this name, so that a new one does not break these tests.
 NAME = "scaffold_example"
@@ -58,7 +59,7 @@ def test_the_handler_answers_its_event(tree: Path) -> None:
     event = json.loads((tree / f"events/{NAME}.json").read_text())
     handler = runpy.run_path(str(tree / f"functions/{NAME}/app.py"))["handler"]
     assert event == {"httpMethod": "GET", "resource": ROUTE, "pathParameters": {"userID": "LOGIN_NAME:bob"}}
-    assert handler(event, None)["statusCode"] == 204
+    assert handler({**event, "requestContext": request_context()}, None)["statusCode"] == 204
 
 
 def test_without_a_route_it_serves_its_name(tree: Path) -> None:

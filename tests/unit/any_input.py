@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, cast
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
@@ -20,8 +19,6 @@ SETTINGS = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-# What fails is shown, however long it is.
-SHOW_LONG_INPUT = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 # Of the processor, since the machine may be busy with something else. Most inputs take milliseconds; the rest
 # is for what traces memory and coverage.
 MAX_SECONDS = 10

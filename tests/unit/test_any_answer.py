@@ -15,9 +15,7 @@ from kii_push.kii.installations import Installations
 from kii_push.kii.objects import Objects
 from kii_push.kii.topics import Topics
 from tests.doubles.mock_kii import MockKii
-from tests.unit.any_input import JSON, SETTINGS, SHOW_LONG_INPUT, TEXT, bounded, check_error, check_text, near
-
-pytestmark = SHOW_LONG_INPUT
+from tests.unit.any_input import JSON, SETTINGS, TEXT, bounded, check_error, check_text, near
 
 ANSWERS = (
     {"pushMessageID": "m-1"},

@@ -16,9 +16,7 @@ from kii_push.common import strict_json
 from kii_push.errors import PushError
 from kii_push.push.preflight import Preflight
 from kii_push.queues.sqs import OutgoingMessage
-from tests.unit.any_input import HOSTILE, JSON, SETTINGS, SHOW_LONG_INPUT, TEXT, bounded, check_error, near
-
-pytestmark = SHOW_LONG_INPUT
+from tests.unit.any_input import HOSTILE, JSON, SETTINGS, TEXT, bounded, check_error, near
 
 SHORT = {"title": "For ${x}", "body": "b"}
 JPUSH = {

@@ -9,19 +9,7 @@ from hypothesis import strategies as st
 from kii_push.dead_letters import letter, redrive_event
 from kii_push.errors import PushError
 from kii_push.queues.sqs import Queue
-from tests.unit.any_input import (
-    HOSTILE,
-    JSON,
-    SETTINGS,
-    SHOW_LONG_INPUT,
-    TEXT,
-    bounded,
-    check_error,
-    check_text,
-    near,
-)
-
-pytestmark = SHOW_LONG_INPUT
+from tests.unit.any_input import HOSTILE, JSON, SETTINGS, TEXT, bounded, check_error, check_text, near
 
 PUSH = {"id": "order-1", "target": {"user": "bob"}, "message": {"title": "t", "body": "b"}}
 RECORD = {

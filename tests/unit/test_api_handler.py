@@ -14,6 +14,7 @@ from kii_push.common import observability, strict_json
 from kii_push.common.calls import CallCounter
 from kii_push.errors import (
     BreakerOpen,
+    Cancelled,
     Expired,
     IDConflict,
     InFlight,
@@ -28,6 +29,7 @@ from kii_push.errors import (
     Violation,
     kii_error,
 )
+from tests.doubles.gateway import CALLER, REQUEST_ID, request_context
 
 if TYPE_CHECKING:
     from tests.unit.conftest import LogLines
@@ -45,6 +47,7 @@ def event(
         "multiValueQueryStringParameters": None,
         "body": body,
         "isBase64Encoded": False,
+        "requestContext": request_context(),
         **more,
     }
 
@@ -85,6 +88,7 @@ def problem(answer: Any) -> Any:
         (IDConflict("used"), 409, "rejected"),
         (InFlight("being sent", 7), 409, "not_sent"),
         (Expired("late"), 410, "expired"),
+        (Cancelled("stopped"), 410, "cancelled"),
         (kii_error(400, "INVALID_INPUT_DATA"), 400, "rejected"),
         (kii_error(401, "UNAUTHORIZED"), 422, "rejected"),
         (kii_error(403, "OPERATION_NOT_SUPPORTED"), 422, "rejected"),
@@ -137,8 +141,36 @@ def test_a_problem_names_every_field_that_is_wrong() -> None:
 
 
 def test_a_problem_names_the_push_whose_record_can_be_asked_for() -> None:
-    assert problem(api.problem(NoAnswer("nothing came"), "order-42"))["id"] == "order-42"
-    assert "id" not in problem(api.problem(NoAnswer("nothing came")))
+    assert problem(api.problem(NoAnswer("nothing came"), event(), "order-42"))["id"] == "order-42"
+    assert "id" not in problem(api.problem(NoAnswer("nothing came"), event()))
+
+
+@pytest.mark.parametrize("error", [None, NoAnswer("nothing came"), ValueError(TEXT)])
+def test_every_answer_names_the_call_and_so_does_every_line_of_its_log(
+    error: Exception | None, log_lines: "LogLines"
+) -> None:
+    def call(_event: api.Event) -> api.Answer:
+        observability.sent("order-42", Outcome.SENT)
+        if error:
+            raise error
+        return api.no_content()
+
+    answer = served_by(call)(event(), None)
+    observability.sent("of another call", Outcome.SENT)
+
+    assert answer["headers"]["X-Request-ID"] == REQUEST_ID
+    if error:
+        assert problem(answer)["requestID"] == REQUEST_ID
+    *lines, later = log_lines()
+    assert [line["request_id"] for line in lines] == [REQUEST_ID] * (2 if error else 1)
+    assert "request_id" not in later
+
+
+def test_the_sender_is_who_signed_the_call() -> None:
+    unsigned = {"extendedRequestId": REQUEST_ID, "identity": {"userArn": None}}
+
+    assert api.sender(event()) == CALLER
+    assert api.sender(event(requestContext=unsigned)) is None
 
 
 def test_a_refused_call_is_logged_by_the_pattern_of_its_path(log_lines: "LogLines") -> None:

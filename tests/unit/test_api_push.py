@@ -11,9 +11,17 @@ from kii_push.errors import NoAnswer, PushError
 from kii_push.kii.identifiers import Scope
 from kii_push.kii.objects import ObjectWrite
 from kii_push.push.ledger import Receipt
-from kii_push.push.request import BucketTarget, ObjectOperation, PushRequest, TopicTarget, UserTarget
+from kii_push.push.request import (
+    BucketTarget,
+    ObjectOperation,
+    Origin,
+    PushRequest,
+    TopicTarget,
+    UserTarget,
+)
 from tests import apps
 from tests.doubles.delivery import ScriptedDelivery
+from tests.doubles.gateway import CALLER, REQUEST_ID, request_context
 from tests.doubles.mock_kii import MockKii, ok
 
 if TYPE_CHECKING:
@@ -24,7 +32,13 @@ TEXT = "for bob's eyes"
 
 
 def event(
-    body: Any = None, *, method: str = "POST", key: str | None = None, query: str | None = None, **path: str
+    body: Any = None,
+    *,
+    method: str = "POST",
+    key: str | None = None,
+    query: str | None = None,
+    request_id: str = REQUEST_ID,
+    **path: str,
 ) -> dict[str, Any]:
     headers = {"Content-Type": "application/json"}
     name, _, value = (query or "").partition("=")
@@ -35,6 +49,7 @@ def event(
         "multiValueQueryStringParameters": {name: [value]} if query else None,
         "pathParameters": path,
         "body": None if body is None else json.dumps(body),
+        "requestContext": request_context(request_id),
     }
 
 
@@ -75,7 +90,11 @@ def test_a_message_goes_to_what_the_path_names(path: dict[str, str], target: obj
 
     assert (request.target, request.message, request.id) == (target, MESSAGE, "order-42")
     assert answer["statusCode"] == 201
-    assert json.loads(answer["body"]) == {"pushMessageID": "m-1", "id": "order-42"}
+    assert json.loads(answer["body"]) == {
+        "pushMessageID": "m-1",
+        "id": "order-42",
+        "requestID": REQUEST_ID,
+    }
     assert "Idempotent-Replayed" not in answer["headers"]
 
 
@@ -147,7 +166,7 @@ def test_a_changed_object_is_answered_as_kii_answers_it(
     answer, request = change(event({"a": 1}, method=method, **path), Receipt(written=written))
 
     assert answer["statusCode"] == status
-    assert json.loads(answer["body"]) == {"id": request.id, **body}
+    assert json.loads(answer["body"]) == {"id": request.id, "requestID": REQUEST_ID, **body}
     assert answer["headers"].get("ETag") == written.version
 
 
@@ -165,17 +184,19 @@ def test_an_earlier_calls_answer_comes_again_and_says_so() -> None:
     receipt = Receipt(written=ObjectWrite(created=False, object_id="o-1"), replayed=True)
     written, _ = change(event({"a": 1}, key="k", bucketID="readings"), receipt)
 
-    assert json.loads(sent["body"]) == {"pushMessageID": "m-1", "id": "k", "replayed": True}
-    assert json.loads(written["body"]) == {"objectID": "o-1", "id": "k", "replayed": True}
+    same = {"id": "k", "requestID": REQUEST_ID, "replayed": True}
+    assert json.loads(sent["body"]) == {"pushMessageID": "m-1", **same}
+    assert json.loads(written["body"]) == {"objectID": "o-1", **same}
     for answer in (sent, written):
         assert answer["statusCode"] == 201
         assert answer["headers"]["Idempotent-Replayed"] == "true"
 
 
 def test_without_a_key_or_an_id_each_call_is_another_push() -> None:
-    ids = {send(event(MESSAGE, userID="u"))[1].id for _ in range(3)}
+    calls = ("call-1", "call-2", "call-3")
+    ids = [send(event(MESSAGE, userID="u", request_id=call))[1].id for call in calls]
 
-    assert len(ids) == 3
+    assert ids == list(calls)
 
 
 def test_the_bodys_id_counts_unless_the_header_says_another() -> None:
@@ -186,6 +207,25 @@ def test_the_bodys_id_counts_unless_the_header_says_another() -> None:
     delivery = ScriptedDelivery()
     answer = push_api.send(event(body, key="order-43", userID="u"), delivery)
     assert json.loads(answer["body"])["errors"][0]["field"] == "id"
+    assert not delivery.requests
+
+
+def test_the_door_and_the_caller_are_on_record() -> None:
+    assert send(event(MESSAGE, userID="u"))[1].origin == Origin("https", CALLER)
+
+
+@pytest.mark.parametrize("push_id", ["broadcast:sale:1", "schedule:digest:1", "list:0"])
+def test_an_id_that_only_the_bundle_gives_is_refused(push_id: str) -> None:
+    delivery = ScriptedDelivery()
+    calls = (
+        event(MESSAGE, key=push_id, userID="u"),
+        event({"message": MESSAGE, "id": push_id}, userID="u"),
+        event({"message": MESSAGE, "id": push_id, "broadcast": "sale"}, userID="u"),
+    )
+
+    answers = [push_api.send(call, delivery) for call in calls]
+
+    assert [answer["statusCode"] for answer in answers] == [400] * 3
     assert not delivery.requests
 
 

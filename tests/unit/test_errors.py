@@ -107,13 +107,15 @@ def test_an_error_whose_end_is_known_says_when_to_come_back(error: PushError) ->
     assert error.reason
 
 
-def test_outcomes_are_the_six_words_of_the_contract() -> None:
+def test_outcomes_are_the_eight_words_of_the_contract() -> None:
     assert [str(outcome) for outcome in Outcome] == [
         "sent",
         "rejected",
         "not_sent",
+        "exhausted",
         "unknown",
         "expired",
+        "cancelled",
         "duplicate",
     ]
 

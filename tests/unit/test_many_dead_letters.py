@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from kii_push.dead_letters.actions import MAX_GROUPS, CauseList, DeadLetters, RedriveResult
 from kii_push.queues.sqs import Queue
-from tests.doubles.sqs import DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
+from tests.doubles.sqs import BROADCASTS, DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, Sqs
 from tests.unit.conftest import LogLines
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def sqs() -> Sqs:
 
 
 def dead_letters(sqs: Sqs) -> DeadLetters:
-    dead, dead_fifo, pushes, pushes_fifo = (
-        Queue(cast("SQSClient", sqs), url) for url in (DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO)
+    dead, dead_fifo, pushes, pushes_fifo, broadcasts = (
+        Queue(cast("SQSClient", sqs), url) for url in (DEAD, DEAD_FIFO, PUSHES, PUSHES_FIFO, BROADCASTS)
     )
-    return DeadLetters({dead: pushes, dead_fifo: pushes_fifo})
+    return DeadLetters({dead: pushes, dead_fifo: pushes_fifo}, broadcasts)
 
 
 def causes(sqs: Sqs) -> CauseList:

@@ -10,7 +10,7 @@ import pytest
 from kii_push.errors import InvalidRequest
 from kii_push.kii.identifiers import Scope
 from kii_push.push import request
-from kii_push.push.request import PushRequest, TopicTarget, UserTarget
+from kii_push.push.request import Door, Origin, PushRequest, TopicTarget, UserTarget
 
 BOB = {"user": "LOGIN_NAME:bob"}
 MESSAGE = {"data": {"order": "42"}, "gcm": {"enabled": True}, "apns": {"enabled": True}}
@@ -18,8 +18,8 @@ REQUEST: Mapping[str, Any] = {"target": BOB, "message": MESSAGE}
 SECRET_TEXT = "for bob's eyes"
 
 
-def read(**changes: Any) -> PushRequest:
-    return request.parse(json.dumps({**REQUEST, **changes}), default_id="default")
+def read(door: Door = "queue", **changes: Any) -> PushRequest:
+    return request.parse(json.dumps({**REQUEST, **changes}), default_id="default", origin=Origin(door))
 
 
 def test_the_example_of_the_contract_is_read_in_full() -> None:
@@ -42,7 +42,8 @@ def test_the_example_of_the_contract_is_read_in_full() -> None:
             "apns": {"enabled": True, "alert": {"body": "Shipped"}},
         },
         # Written down: another one would make pushes that wait on a queue conflict with themselves.
-        fingerprint="042af352d8e4d0e60482848629f47846b16cd970d66c40796e0dc62043419f39",
+        fingerprint="cc56eefb35ac5a43cf2c98374d45f40f0874aa097c6ee5e73a83f14d58a4d223",
+        fingerprint_before_v="042af352d8e4d0e60482848629f47846b16cd970d66c40796e0dc62043419f39",
         not_after=datetime(2026, 12, 1, 9, tzinfo=UTC),
         on_unknown="resend",
     )
@@ -50,7 +51,7 @@ def test_the_example_of_the_contract_is_read_in_full() -> None:
 
 def test_an_unknown_field_is_named_so_that_it_fits_a_log_line() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        read(**{"Your\ncode is 4711: " + "x" * 10_000: 1})
+        read("queue", **{"Your\ncode is 4711: " + "x" * 10_000: 1})
     [violation] = caught.value.violations
     assert violation.reason == "is not a known field"
     assert len(violation.field) < 100
@@ -85,13 +86,49 @@ def test_a_topic_of_the_apps_wants_a_confirm(fields: dict[str, Any], lacking: se
     assert read(**fields).lacks_confirm == bool(lacking)
 
 
-def test_a_push_of_a_broadcast_names_it() -> None:
-    assert read(id="sale-1:7", broadcast="sale-1").broadcast == "sale-1"
+@pytest.mark.parametrize("push_id", ["broadcast:sale-1:7", "sale-1:7"], ids=["now", "release 0.1.0"])
+def test_a_push_of_a_broadcast_names_it(push_id: str) -> None:
+    assert read("broadcast", id=push_id, broadcast="sale-1").broadcast == "sale-1"
 
 
-def test_no_other_push_can_be_counted_as_a_broadcasts() -> None:
+@pytest.mark.parametrize(
+    ("door", "push_id"),
+    [
+        *(("broadcast", push_id) for push_id in ("sale-10:7", "broadcast:sale-10:7", "sale-1", "other")),
+        *(
+            (door, push_id)
+            for door in ("https", "queue", "schedule")
+            for push_id in ("broadcast:sale-1:7", "sale-1:7")
+        ),
+    ],
+)
+def test_no_other_push_can_be_counted_as_a_broadcasts(door: Door, push_id: str) -> None:
     with pytest.raises(InvalidRequest, match="broadcast: is for the pushes that a broadcast makes"):
-        read(id="sale-10:7", broadcast="sale-1")
+        read(door, id=push_id, broadcast="sale-1")
+
+
+@pytest.mark.parametrize("door", ["https", "queue", "schedule", "broadcast"])
+@pytest.mark.parametrize("push_id", ["broadcast:sale-1:7", "schedule:digest:1", "list:0"])
+def test_an_id_that_only_the_bundle_gives_is_refused(door: Door, push_id: str) -> None:
+    with pytest.raises(InvalidRequest, match="id: must not begin with broadcast:, schedule:, list:"):
+        read(door, id=push_id)
+
+
+@pytest.mark.parametrize("push_id", ["Broadcast:1", "my-list:1", "schedule", "broadcasts:1"])
+def test_an_id_that_only_resembles_the_bundles_is_the_senders(push_id: str) -> None:
+    assert read(id=push_id).id == push_id
+
+
+@pytest.mark.parametrize("placeholder", ["<aws.scheduler.scheduled-time>", "<aws.scheduler.scheduledtime>"])
+def test_an_id_with_a_placeholder_of_the_schedulers_is_refused(placeholder: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"id: has a <aws\.scheduler\.\.\.\.>"):
+        read("schedule", id=f"digest-{placeholder}")
+
+
+def test_a_schedules_input_can_be_checked_before_the_scheduler_has_it() -> None:
+    push_id = "digest-<aws.scheduler.scheduled-time>"
+
+    assert request.from_json({**REQUEST, "id": push_id}, default_id="unused").id == push_id
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from kii_push.common import aws
 from kii_push.errors import (
@@ -20,8 +20,9 @@ from kii_push.errors import (
     Violation,
     kii_error,
 )
+from kii_push.push.request import Origin
 from kii_push.queues.sqs import OutgoingMessage, Queue, as_message
-from kii_push.queues.unattended import Settlement, UnattendedDelivery
+from kii_push.queues.unattended import Settlement, UnattendedDelivery, UnattendedPush
 from tests.doubles.delivery import ScriptedDelivery
 
 if TYPE_CHECKING:
@@ -39,17 +40,23 @@ def sqs() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def expect(sqs: Stubber, url: str, **parameters: Any) -> None:
-    sqs.add_response("send_message", {"MessageId": "m"}, {"QueueUrl": url, "MessageBody": BODY, **parameters})
+def expect(sqs: Stubber, url: str, body: str = BODY, **parameters: Any) -> None:
+    sqs.add_response("send_message", {"MessageId": "m"}, {"QueueUrl": url, "MessageBody": body, **parameters})
 
 
 def queue(url: str = PUSHES) -> Queue:
     return Queue(aws.sqs(), url)
 
 
-def dead_letter(push_id: str, error: PushError) -> Settlement:
+def dead_letter(push_id: str, error: PushError, body: str = BODY) -> Settlement:
     """Deliver a push that ends with this error."""
-    return UnattendedDelivery(ScriptedDelivery(error), queue(DEAD_LETTERS)).deliver(BODY, push_id)
+    push = UnattendedPush(body, push_id, Origin("queue"))
+    return UnattendedDelivery(ScriptedDelivery(error), queue(DEAD_LETTERS)).deliver(push)
+
+
+def with_id(push_id: str) -> str:
+    """Return the body as a dead letter has it."""
+    return f'{{"id":"{push_id}",{BODY[1:]}'
 
 
 def strings(**attributes: str) -> dict[str, dict[str, str]]:
@@ -86,14 +93,34 @@ def strings(**attributes: str) -> dict[str, dict[str, str]]:
     ],
     ids=["unknown", "refused by Kii", "broken rules", "not JSON"],
 )
-def test_a_dead_letter_keeps_its_body_and_says_why(
+def test_a_dead_letter_has_its_id_in_its_body_and_says_why(
     sqs: Stubber, error: PushError, attributes: dict[str, str]
 ) -> None:
     # Twice: nothing of one letter may stay for the next.
     for _ in range(2):
-        expect(sqs, DEAD_LETTERS, MessageAttributes=strings(pushID="order-42", **attributes))
+        expect(
+            sqs,
+            DEAD_LETTERS,
+            with_id("order-42"),
+            MessageAttributes=strings(pushID="order-42", **attributes),
+        )
 
         assert dead_letter("order-42", error) == Settlement(error.outcome)
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (' \n{"a": 1.0, "b": 1e15}\n', '{"id":"m-1","a": 1.0, "b": 1e15}\n'),
+        ("{}", '{"id":"m-1"}'),
+        ("{ }", '{"id":"m-1" }'),
+        *((body, body) for body in ('{"id": null}', "[1]", '"text"', "{", '{"a": 1, "a": 2}')),
+    ],
+)
+def test_all_else_in_a_dead_letters_body_stays_as_it_came(sqs: Stubber, body: str, kept: str) -> None:
+    expect(sqs, DEAD_LETTERS, kept, MessageAttributes=ANY)
+
+    dead_letter("m-1", NoAnswer("nothing came"), body)
 
 
 def test_what_sqs_does_not_take_in_an_attribute_is_replaced(sqs: Stubber) -> None:
@@ -106,12 +133,12 @@ def test_what_sqs_does_not_take_in_an_attribute_is_replaced(sqs: Stubber) -> Non
 def test_a_dead_letter_names_a_field_in_short_and_printable_characters(sqs: Stubber) -> None:
     field = "data.\0\x1b[2J\ud800\n"
     expected = strings(pushID="p", outcome="rejected", reason="data.??[2J??: is odd", field="data.??[2J??")
-    expect(sqs, DEAD_LETTERS, MessageAttributes=expected)
+    expect(sqs, DEAD_LETTERS, with_id("p"), MessageAttributes=expected)
     dead_letter("p", InvalidRequest(Violation(field, "is odd")))
 
     field = "k" * 256 + "…"
     expected = strings(pushID="p", outcome="rejected", reason=f"{field}: is odd", field=field)
-    expect(sqs, DEAD_LETTERS, MessageAttributes=expected)
+    expect(sqs, DEAD_LETTERS, with_id("p"), MessageAttributes=expected)
     dead_letter("p", InvalidRequest(Violation("k" * 5000, "is odd")))
 
 

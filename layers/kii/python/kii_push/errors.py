@@ -6,7 +6,9 @@
     │  └─ UnsupportedMediaType   rejected   (api.handler)
     ├─ IDConflict                rejected   the ID was used for another push
     ├─ NotFound                  rejected   nothing of this name in the bundle's own records
-    ├─ Expired                   expired    `notAfter` has passed, or the broadcast was stopped
+    ├─ Expired                   expired    `notAfter` has passed
+    ├─ Cancelled                 cancelled  the broadcast was stopped
+    ├─ Exhausted                 exhausted  tried too often, or waited too long
     ├─ InFlight                  not_sent   another sender holds the push
     ├─ BreakerOpen               not_sent   Kii answered 429 a moment ago
     ├─ RateExceeded              not_sent   the bundle's own rate is used up
@@ -20,6 +22,7 @@
     ├─ LoginFailed               not_sent   Kii gave no admin token
     ├─ KiiUnreachable            not_sent   no connection came about
     ├─ NoAnswer                  unknown    the request may have reached Kii
+    │  ├─ DoubtRemains           unknown    an earlier try may have, and this push is held
     │  └─ UnreadableAnswer       unknown    a success that cannot be read
     └─ KiiError                  rejected   Kii answered with an error
        ├─ WrongToken             not_sent   403, with a fresh token too
@@ -42,8 +45,10 @@ class Outcome(StrEnum):
     SENT = "sent"
     REJECTED = "rejected"
     NOT_SENT = "not_sent"
+    EXHAUSTED = "exhausted"
     UNKNOWN = "unknown"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
     DUPLICATE = "duplicate"
 
 
@@ -60,6 +65,8 @@ class PushError(Exception):
     error_code: str | None = None
     retry_after: int | None = None
     aws_code: str | None = None
+    # Whether Kii was asked: only that counts as one of a push's tries.
+    is_try: ClassVar[bool] = True
 
     @property
     def reason(self) -> str:
@@ -124,6 +131,18 @@ class Expired(PushError):
     outcome = Outcome.EXPIRED
 
 
+class Cancelled(PushError):
+    """The push was taken back before it was begun: its broadcast was stopped."""
+
+    outcome = Outcome.CANCELLED
+
+
+class Exhausted(PushError):
+    """The push was tried too often, or waited too long, and was never sent."""
+
+    outcome = Outcome.EXHAUSTED
+
+
 class NotFound(PushError):
     """There is nothing of this name in the bundle's own records."""
 
@@ -150,6 +169,7 @@ class BreakerOpen(PushError):
     """Kii said 429 a moment ago to one of us; until the breaker half-opens nobody asks it."""
 
     outcome = Outcome.NOT_SENT
+    is_try = False
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("Kii's rate was exceeded; no push is sent for now")
@@ -160,6 +180,7 @@ class RateExceeded(PushError):
     """The bundle's own rate of pushes per second is used up."""
 
     outcome = Outcome.NOT_SENT
+    is_try = False
     retry_after = 1
 
 
@@ -167,6 +188,7 @@ class LedgerError(PushError):
     """The ledger cannot be used. Nothing was sent, unless it is the settlement that fails."""
 
     outcome = Outcome.NOT_SENT
+    is_try = False
     retry_after = 10
 
 
@@ -189,6 +211,7 @@ class SecretError(PushError):
     """The secret with the app's credentials cannot be used. `detail` names the secret, never its value."""
 
     outcome = Outcome.NOT_SENT
+    is_try = False
     retry_after = 60
 
     @property
@@ -230,6 +253,10 @@ class NoAnswer(PushError):
     """The request may have reached Kii, but no whole answer came back."""
 
     outcome = Outcome.UNKNOWN
+
+
+class DoubtRemains(NoAnswer):
+    """An earlier try may have reached Kii, and the push is not to be sent again."""
 
 
 class UnreadableAnswer(NoAnswer):

@@ -32,6 +32,7 @@ _STATUS = {
     Outcome.NOT_SENT: HTTPStatus.SERVICE_UNAVAILABLE,
     Outcome.UNKNOWN: HTTPStatus.GATEWAY_TIMEOUT,
     Outcome.EXPIRED: HTTPStatus.GONE,
+    Outcome.CANCELLED: HTTPStatus.GONE,
 }
 # The scopes of topics and buckets, as the gateway's paths begin.
 _SCOPE = re.compile(r"^/(groups/{groupID}|users/{userID}|things/{thingID})(?=/(topics|buckets)(/|$))")
@@ -48,6 +49,7 @@ _TITLES = {
     Outcome.NOT_SENT: "Kii did not take the request; try again later",
     Outcome.UNKNOWN: "Whether Kii took the request is unknown",
     Outcome.EXPIRED: "The push came too late and was dropped",
+    Outcome.CANCELLED: "The push was cancelled",
 }
 _FAULT = "A fault of the bundle's own; the log says where"
 # Answers name people's devices, and the broker's passwords.
@@ -83,26 +85,45 @@ def dispatch(
     Their keys are the gateway's method and path without the scope that topics and buckets can have: `PUT
     /topics/{topicID}` serves `/groups/{groupID}/topics/{topicID}` as well. An operation returns an answer, or
     raises a PushError, which becomes a problem. A query parameter that it does not take is refused. `calls`
-    counts the calls of Kii; it is written after each event.
+    counts the calls of Kii; it is written after each event. Every answer has the call's ID (`request_id`) in
+    its X-Request-ID, and so has every line that is logged meanwhile.
     """
 
-    def handler(event: Event, _context: object) -> Answer:
+    def serve(event: Event) -> Answer:
         try:
             operation = operations[f"{event['httpMethod']} {_SCOPE.sub('', event['resource'])}"]
             params.refuse_other_queries(event, operation.query)
             return operation.call(event)
         except PushError as error:
             observability.refused(event["httpMethod"], event["resource"], error)
-            return problem(error)
+            return problem(error, event)
         except Exception as error:  # noqa: BLE001 (logged; Lambda's own log would quote its message)
             observability.crashed(error)
-            return fault()
+            return fault(event)
         finally:
             if calls is not None:
                 calls.write()
             observability.flush()
 
+    def handler(event: Event, _context: object) -> Answer:
+        with observability.logger.append_context_keys(request_id=request_id(event)):
+            answer = serve(event)
+        answer["headers"]["X-Request-ID"] = request_id(event)
+        return answer
+
     return handler
+
+
+def request_id(event: Event) -> str:
+    """Return the gateway's own ID of the call, which is also in its access log (`extendedRequestId`)."""
+    found: str = event["requestContext"]["extendedRequestId"]
+    return found
+
+
+def sender(event: Event) -> str | None:
+    """Return the ARN of the caller whose signature the gateway checked, None without IAM authorisation."""
+    found: str | None = event["requestContext"]["identity"]["userArn"]
+    return found
 
 
 def json_body(event: Event, max_bytes: int = strict_json.MAX_BYTES) -> Any:
@@ -135,12 +156,16 @@ def no_content(headers: Mapping[str, str] | None = None) -> Answer:
     return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _NO_STORE | dict(headers or {}), "body": ""}
 
 
-def problem(error: PushError, push_id: str | None = None) -> Answer:
+def problem(error: PushError, event: Event, push_id: str | None = None) -> Answer:
     """Return the RFC 9457 problem for `error`, with Kii's `errorCode` and the fields that are wrong.
 
     `push_id` is the ID by which the push's record can be looked up.
     """
-    members: dict[str, Any] = {"detail": error.reason, "outcome": error.outcome}
+    members: dict[str, Any] = {
+        "detail": error.reason,
+        "outcome": error.outcome,
+        "requestID": request_id(event),
+    }
     if push_id is not None:
         members["id"] = push_id
     if error.error_code:
@@ -153,9 +178,10 @@ def problem(error: PushError, push_id: str | None = None) -> Answer:
     return _problem(_status(error), f"urn:kii-push:{error.outcome}", _TITLES[error.outcome], members, headers)
 
 
-def fault() -> Answer:
+def fault(event: Event) -> Answer:
     """Return the problem for a fault of our own, 500."""
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", _FAULT, {}, {})
+    members = {"requestID": request_id(event)}
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", _FAULT, members, {})
 
 
 def _status(error: PushError) -> int:

@@ -1,6 +1,5 @@
 """One push through the HTTPS door: read the request, send it or try it out, answer."""
 
-import uuid
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +13,7 @@ from kii_push.errors import InvalidRequest, PushError, Violation
 from kii_push.push import request
 from kii_push.push.delivery import Delivery
 from kii_push.push.ledger import Receipt
-from kii_push.push.request import BucketTarget, ObjectOperation, PushRequest
+from kii_push.push.request import BucketTarget, ObjectOperation, Origin, PushRequest
 
 
 def send(event: Event, delivery: Delivery) -> Answer:
@@ -50,10 +49,10 @@ def _deliver(event: Event, delivery: Delivery, operation: ObjectOperation | None
     except PushError as error:
         observability.failed(push_id, error)
         observability.count(error.outcome)
-        return api.problem(error, push_id)
+        return api.problem(error, event, push_id)
     observability.sent(push.id, receipt.outcome)
     observability.count(receipt.outcome)
-    return _accepted(push, receipt)
+    return _accepted(push, receipt, api.request_id(event))
 
 
 def _idempotency_key(event: Event) -> str | None:
@@ -62,7 +61,7 @@ def _idempotency_key(event: Event) -> str | None:
 
 
 def _request(event: Event, operation: ObjectOperation | None, key: str | None) -> PushRequest:
-    """Return the push request. Its ID is `key`, else the body's, else a new one.
+    """Return the push request. Its ID is `key`, else the body's, else the call's own.
 
     `confirm=true` in the query is the same as in a push request: Kii's own body has no place for it.
     """
@@ -79,7 +78,8 @@ def _request(event: Event, operation: ObjectOperation | None, key: str | None) -
         value["id"] = key
     if params.flag(event, "confirm"):
         value["confirm"] = True
-    return request.from_json(value, default_id=str(uuid.uuid4()))
+    origin = Origin("https", api.sender(event))
+    return request.from_json(value, default_id=api.request_id(event), origin=origin)
 
 
 def _object_change(event: Event, target: dict[str, str], operation: ObjectOperation) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def _object_change(event: Event, target: dict[str, str], operation: ObjectOperat
     return value
 
 
-def _accepted(push: PushRequest, receipt: Receipt) -> Answer:
+def _accepted(push: PushRequest, receipt: Receipt, request_id: str) -> Answer:
     """Return the answer to a push that Kii accepted: now, or earlier under the same ID."""
     headers = {"Idempotent-Replayed": "true"} if receipt.replayed else {}
-    body: dict[str, Any] = {"id": push.id}
+    body: dict[str, Any] = {"id": push.id, "requestID": request_id}
     if receipt.replayed:
         body["replayed"] = True
     written = receipt.written

@@ -17,7 +17,7 @@ from kii_push.broadcast.request import Job
 from kii_push.broadcast.store import MAX_LINE_BYTES, Broadcasts, Line, SourceGone
 from kii_push.common import observability
 from kii_push.common.strict_json import MAX_BYTES, TooLarge
-from kii_push.errors import Expired, InvalidRequest, LedgerError, QueueError, Violation
+from kii_push.errors import Cancelled, InvalidRequest, LedgerError, QueueError, Violation
 from kii_push.push.ledger import Ledger
 from kii_push.push.stop_switch import StopSwitch
 from kii_push.queues import sqs
@@ -54,7 +54,7 @@ class Position:
     @property
     def push_id(self) -> str:
         """The ID of the next recipient's push."""
-        return f"{self.broadcast}:{self.line}"
+        return f"broadcast:{self.broadcast}:{self.line}"
 
     def after(self, lines: Sequence[Line]) -> "Position":
         """Return the position behind these lines."""
@@ -118,7 +118,7 @@ class FanOut:
                         _hand_over(position, self._positions)
                         return
             self._broadcasts.set_phase(job.id, "queued", position.line - 1 - position.blank)
-        except Expired as stopped:
+        except Cancelled as stopped:
             observability.failed(position.push_id, stopped)
         except SourceGone as gone:
             observability.failed(position.push_id, gone)
@@ -150,7 +150,9 @@ class FanOut:
             while chunk := _chunk(lines):
                 self._stop_switch.check(job.id)
                 bodies = self._bodies(job, position.numbered(chunk))
-                list(threads.map(self._send, sqs.batches(bodies, str)))
+                attributes = {"sender": job.sender} if job.sender else {}
+                messages = (OutgoingMessage(body, attributes=attributes) for body in bodies)
+                list(threads.map(self._send, sqs.batches(messages, lambda message: message.body)))
                 position = position.after(chunk)
                 yield position
 
@@ -164,16 +166,16 @@ class FanOut:
                 observability.failed(job.push_id(number), error)
                 self._ledger.reject(job.push_id(number), job.id, error)
 
-    def _send(self, bodies: Sequence[str]) -> None:
-        left = list(bodies)
+    def _send(self, messages: Sequence[OutgoingMessage]) -> None:
+        left = list(messages)
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 (no secret)
-            refused = self._pushes.send_batch([OutgoingMessage(body) for body in left])
+            refused = self._pushes.send_batch(left)
             left = [left[place] for place in sorted(refused)]
             if not left:
                 return
-        raise QueueError(f"the queue refused {len(left)} of {len(bodies)} messages {_ATTEMPTS} times")
+        raise QueueError(f"the queue refused {len(left)} of {len(messages)} messages {_ATTEMPTS} times")
 
 
 def _chunk(lines: Iterable[Line]) -> list[Line]:

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 # `sent` comes first and what lapsed in flight last: a push that ends meanwhile is missed rather than counted
 # twice, so that nothing looks done too early.
-_COUNTED = (Outcome.SENT, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN, Outcome.EXPIRED)
+_COUNTED = (
+    Outcome.SENT,
+    Outcome.REJECTED,
+    Outcome.NOT_SENT,
+    Outcome.EXHAUSTED,
+    Outcome.UNKNOWN,
+    Outcome.EXPIRED,
+    Outcome.CANCELLED,
+)
 
 
 def count(client: "DynamoDBClient", table_name: str, broadcast_id: str) -> dict[str, int]:

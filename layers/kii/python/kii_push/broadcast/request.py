@@ -24,8 +24,8 @@ MAX_INLINE_RECIPIENTS = 10_000
 MAX_BYTES = 5_000_000
 # Prefix of the keys of lists; the other objects in the bucket are the bundle's own.
 LISTS = "lists/"
-# The number in a push's ID is that of the line. In a job of release 0.1.0, which has no form, a line that is
-# too long counts as several.
+# Pushes of a broadcast have the ID `broadcast:ID:LINE`. A job of release 0.1.0 has no form: its pushes have
+# the ID `ID:LINE`, and a line of its list that is too long counts as several.
 ID_FORM_VERSION = 2
 # Must be safe in paths and object keys, and leave room for `:` and a line number in a push ID.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
@@ -64,7 +64,7 @@ class Job(Struct, rename=wire_name, omit_defaults=True):
     """What each push of a broadcast is made from.
 
     `recipients_version` is the ETag of the object with the recipients; `not_after` is ISO 8601. `id_form` is
-    the form of the pushes' IDs, for as long as the broadcast lasts.
+    the form of the pushes' IDs, for as long as the broadcast lasts; `sender` is who started it.
     """
 
     id: str
@@ -73,6 +73,7 @@ class Job(Struct, rename=wire_name, omit_defaults=True):
     recipients_key: str
     recipients_version: str = ""
     id_form: int = 1
+    sender: str | None = None
     not_after: str | None = None
     on_unknown: OnUnknown = "hold"
 
@@ -96,7 +97,7 @@ class Job(Struct, rename=wire_name, omit_defaults=True):
 
     def push_id(self, line: int) -> str:
         """Return the ID of the push for this line: the same however often the broadcast is fanned out."""
-        return f"{self.id}:{line}"
+        return f"broadcast:{self.id}:{line}" if self.id_form == ID_FORM else f"{self.id}:{line}"
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,10 @@ class BroadcastRequest:
     recipients: list[str | RecipientShape] | None
 
 
-def from_json(value: Any, *, default_id: str, confirm_above: int, preflight: Preflight) -> BroadcastRequest:
-    """Return the broadcast in a decoded JSON `value`.
+def from_json(
+    value: Any, *, default_id: str | None, confirm_above: int, preflight: Preflight, sender: str | None = None
+) -> BroadcastRequest:
+    """Return the broadcast in a decoded JSON `value`, which must have an ID if there is no `default_id`.
 
     Raises InvalidRequest naming the field, also for a message that would be refused whoever gets it.
     """
@@ -126,7 +129,12 @@ def from_json(value: Any, *, default_id: str, confirm_above: int, preflight: Pre
             Violation("confirm", f"must be true for an object or more than {confirm_above} recipients")
         )
     _check(message, "template" if is_template else "message", preflight)
-    broadcast_id = check_id(default_id if shape.id is UNSET else shape.id, "id")
+    own_id = default_id if shape.id is UNSET else shape.id
+    if own_id is None:
+        where = "here or in the Idempotency-Key header"
+        reason = f"must be given, {where}: without it a repeated call would send twice"
+        raise InvalidRequest(Violation("id", reason))
+    broadcast_id = check_id(own_id, "id")
     job = Job(
         id=broadcast_id,
         message=message,
@@ -135,6 +143,7 @@ def from_json(value: Any, *, default_id: str, confirm_above: int, preflight: Pre
         not_after=None if shape.not_after is UNSET else shape.not_after.isoformat(),
         on_unknown=shape.on_unknown,
         id_form=ID_FORM_VERSION,
+        sender=sender,
     )
     return BroadcastRequest(job, None if shape.recipients is UNSET else shape.recipients)
 

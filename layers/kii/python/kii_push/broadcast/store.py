@@ -86,12 +86,11 @@ class Broadcasts:
         job = request.job
         if request.recipients is None:
             job = msgspec.structs.replace(job, recipients_version=self._version(job.recipients_key))
-        content = msgspec.json.encode(job)
         recipients = _lines(request.recipients or ())
         fingerprint = _fingerprint(job, recipients)
         with _errors():
             try:
-                self._client.put_item(
+                before = self._client.put_item(
                     TableName=self._table_name,
                     Item={
                         **table.broadcast_key(job.id),
@@ -105,6 +104,7 @@ class Broadcasts:
                         "attribute_not_exists(pk) OR (phase = :phase AND fingerprint = :same)"
                     ),
                     ExpressionAttributeValues={":phase": {"S": "accepted"}, ":same": {"S": fingerprint}},
+                    ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
@@ -112,7 +112,9 @@ class Broadcasts:
                 if held["Item"]["fingerprint"]["S"] != fingerprint:
                     raise IDConflict(f"the id {job.id} was used for another broadcast") from None
                 return False
-            self._s3.put_object(Bucket=self._bucket, Key=f"jobs/{job.id}", Body=content)
+            if "Attributes" in before:
+                job = self._in_the_form_it_has(job)
+            self._s3.put_object(Bucket=self._bucket, Key=f"jobs/{job.id}", Body=msgspec.json.encode(job))
             if request.recipients is not None:
                 self._s3.put_object(Bucket=self._bucket, Key=job.recipients_key, Body=recipients)
         return True
@@ -195,7 +197,7 @@ class Broadcasts:
             counts = progress.count(self._client, self._table_name, broadcast_id)
         recipients = int(item["recipients"]["N"]) if "recipients" in item else None
         over = sum(counts.values()) - counts[Outcome.NOT_SENT]
-        pending = None if recipients is None else recipients - over
+        pending = None if recipients is None else max(0, recipients - over)
         reason = item["reason"]["S"] if "reason" in item else None
         status = _status(item["phase"]["S"], pending)
         return Progress(broadcast_id, status, item["createdAt"]["S"], recipients, pending, counts, reason)
@@ -220,6 +222,12 @@ class Broadcasts:
             return True
         return False
 
+    def _in_the_form_it_has(self, job: Job) -> Job:
+        """Return the job with the IDs that it was first accepted with: its fan-out may have begun."""
+        with contextlib.suppress(SourceGone):
+            return msgspec.structs.replace(job, id_form=self.job(job.id).id_form)
+        return job
+
     def _version(self, key: str) -> str:
         """Return the object's ETag. Raises InvalidRequest if there is none of this key."""
         with _errors():
@@ -233,8 +241,8 @@ class Broadcasts:
 
 
 def _fingerprint(job: Job, recipients: bytes) -> str:
-    """Return a hash of what the sender said, which is not the form of the IDs."""
-    said = msgspec.structs.replace(job, id_form=1)
+    """Return a hash of what the sender said, which is neither the form of the IDs nor who the sender is."""
+    said = msgspec.structs.replace(job, id_form=1, sender=None)
     return hashlib.sha256(msgspec.json.encode(said) + recipients).hexdigest()
 
 

@@ -23,8 +23,11 @@ RATE_SECONDS = 3600
 CALLS_DAYS = 400
 LEASE_DAYS = 1
 
-# A push's `outcome` from the claim until an Outcome is recorded.
+# A push's `outcome` before it has one: accepted for later, and claimed by a sender.
+SCHEDULED: Final = "scheduled"
 IN_FLIGHT: Final = "in_flight"
+# The attribute `v` of a push: which fingerprint it has. Items of release 0.1.0 have none.
+PUSH_VERSION = 2
 # A broadcast's `phase`.
 Phase = Literal["accepted", "queueing", "queued", "stopped", "failed"]
 

@@ -82,13 +82,16 @@ class RedriveResult:
 
 
 class DeadLetters:
-    """The dead-letter queues, each with the queue that its letters go back to. `time_left` is in ms.
+    """The dead-letter queues, each with the queue for its letters whose own queue is not known.
 
-    Every method raises QueueError if the dead-letter queues cannot be read.
+    Letters go back to the queue they came from, which is one of those or `broadcast_queue`. `time_left` is in
+    ms. Every method raises QueueError if the dead-letter queues cannot be read.
     """
 
-    def __init__(self, sources: Mapping[Queue, Queue]) -> None:
+    def __init__(self, sources: Mapping[Queue, Queue], broadcast_queue: Queue) -> None:
         self._sources = sources
+        self._broadcast_queue = broadcast_queue
+        self._targets = {queue.name: queue for queue in (*sources.values(), broadcast_queue)}
 
     def causes(self, time_left: Callable[[], int]) -> CauseList:
         """Return the letters grouped by cause, as far as half of the time goes."""
@@ -150,32 +153,49 @@ class DeadLetters:
         )
 
     def _put_back(self, letters: Sequence[Letter], letter_scan: LetterScan) -> list[str]:
-        returns = ((each, self._message(each)) for each in letters)
-        back = [each for some in batches(returns, lambda entry: entry[1].body) for each in self._sent(some)]
+        by_target: dict[Queue, list[_Return]] = {}
+        for letter in letters:
+            target = self._target(letter)
+            by_target.setdefault(target, []).append((letter, _message(letter, target)))
+        back = [
+            letter
+            for target, returns in by_target.items()
+            for some in batches(returns, lambda entry: entry[1].body)
+            for letter in _sent(target, some)
+        ]
         left = len(letters) - letter_scan.delete(back)
         return ["dropped" if each.is_stale() else "put_back" for each in back] + ["failed"] * left
 
-    def _message(self, letter: Letter) -> OutgoingMessage:
-        # Content-based deduplication would take it for the original and drop it.
-        unique = uuid.uuid4().hex if self._sources[letter.queue].is_fifo else None
-        return OutgoingMessage(letter.again(), group=letter.group, deduplication_id=unique)
+    def _target(self, letter: Letter) -> Queue:
+        if letter.source in self._targets:
+            return self._targets[letter.source]
+        # Letters of release 0.1.0 do not say where they came from.
+        return self._broadcast_queue if letter.is_of_a_broadcast else self._sources[letter.queue]
 
-    def _sent(self, returns: Sequence[_Return]) -> list[Letter]:
-        """Put up to ten letters of one queue back; return those that SQS has taken."""
-        target = self._sources[returns[0][0].queue]
-        try:
-            refused = target.send_batch([message for _, message in returns])
-        except QueueRefused as error:
-            if len(returns) > 1:
-                # One message may be to blame for the refusal of all.
-                return [letter for each in returns for letter in self._sent([each])]
-            scan.call_failed(error)
-            return []
-        except QueueError as error:
-            scan.call_failed(error)
-            return []
-        scan.entries_refused(refused)
-        return [letter for place, (letter, _) in enumerate(returns) if place not in refused]
+
+def _message(letter: Letter, target: Queue) -> OutgoingMessage:
+    # Content-based deduplication would take it for the original and drop it.
+    unique = uuid.uuid4().hex if target.is_fifo else None
+    group = letter.group or letter.push_id if target.is_fifo else letter.group
+    attributes = {"sender": letter.sender} if letter.sender else {}
+    return OutgoingMessage(letter.again(), group=group, deduplication_id=unique, attributes=attributes)
+
+
+def _sent(target: Queue, returns: Sequence[_Return]) -> list[Letter]:
+    """Put up to ten letters back on a queue; return those that SQS has taken."""
+    try:
+        refused = target.send_batch([message for _, message in returns])
+    except QueueRefused as error:
+        if len(returns) > 1:
+            # One message may be to blame for the refusal of all.
+            return [letter for each in returns for letter in _sent(target, [each])]
+        scan.call_failed(error)
+        return []
+    except QueueError as error:
+        scan.call_failed(error)
+        return []
+    scan.entries_refused(refused)
+    return [letter for place, (letter, _) in enumerate(returns) if place not in refused]
 
 
 def _delete(letters: Sequence[Letter], letter_scan: LetterScan) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from kii_push.common import strict_json
 from kii_push.errors import MAX_FIELD_CHARS, InvalidRequest, Outcome, readable
 from kii_push.push import request
+from kii_push.push.request import Origin
 from kii_push.queues.sqs import Queue, as_message
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class Letter:
     """A message in a dead-letter queue.
 
     `push_id` is what the ledger knows the push by. `sent_at` (Unix seconds) is when the message was put
-    there; for one that SQS itself moved, when it was first queued. `group` is its message group.
+    there; for one that SQS itself moved, when it was first queued. `source` is the name of the queue that it
+    came from, None if that is not known; `group` is its message group there. `sender` sent it, as far as is
+    known.
     """
 
     queue: Queue
@@ -35,12 +38,14 @@ class Letter:
     cause: str
     push_id: str
     sent_at: float
-    group: str | None
+    group: str | None = None
+    source: str | None = None
+    sender: str | None = None
 
     def is_stale(self) -> bool:
         """Say whether the push's `notAfter` has passed."""
         try:
-            return request.parse(self.body, default_id="unused").expired()
+            return request.parse(self.body, default_id="unused", origin=Origin("broadcast")).expired()
         except InvalidRequest:
             # It will be refused again, with the reason.
             return False
@@ -58,10 +63,15 @@ class Letter:
             value["onUnknown"] = "resend"
         return as_message(value)
 
+    @property
+    def is_of_a_broadcast(self) -> bool:
+        """Say whether it is one of a broadcast's pushes, by its own word."""
+        return "broadcast" in (_request(self.body) or {})
+
 
 def from_message(queue: Queue, message: "MessageTypeDef") -> Letter:
     """Return the letter in a message, received with all its attributes."""
-    system = message["Attributes"]
+    system = cast("Mapping[str, str]", message["Attributes"])
     moved_from = system.get("DeadLetterQueueSourceArn")
     # A message that SQS itself moved has its sender's attributes, which may say anything.
     own = {} if moved_from else message.get("MessageAttributes", {})
@@ -78,7 +88,9 @@ def from_message(queue: Queue, message: "MessageTypeDef") -> Letter:
         cause="fault" if failure else _cause(given),
         push_id=_own_id(body) or readable(named, MAX_NAMED_CHARS),
         sent_at=int(system["SentTimestamp"]) / 1000,
-        group=system.get("MessageGroupId"),
+        group=system.get("MessageGroupId") or given.get("group"),
+        source=moved_from.rpartition(":")[2] if moved_from else given.get("queue"),
+        sender=given.get("sender"),
     )
 
 

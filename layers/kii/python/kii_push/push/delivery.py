@@ -1,11 +1,10 @@
 """Deliver a push request safely: claim it, check it, send it, record how it ended."""
 
-from kii_push.common import observability
-from kii_push.errors import InvalidRequest, LedgerError, PushError, Violation
+from kii_push.errors import Exhausted, InvalidRequest, PushError, Violation
 from kii_push.kii.client import KiiClient
 from kii_push.kii.objects import Objects, ObjectWrite
 from kii_push.message.rules import Message
-from kii_push.push.ledger import Claim, Ledger, Receipt
+from kii_push.push.ledger import Ledger, Receipt
 from kii_push.push.preflight import Preflight
 from kii_push.push.request import BucketTarget, PushRequest, UserTarget
 from kii_push.push.stop_switch import StopSwitch
@@ -29,28 +28,34 @@ class Delivery:
         self._throttle = throttle
         self._stop_switch = stop_switch
 
-    def deliver(self, request: PushRequest) -> Receipt:
+    def deliver(self, request: PushRequest, *, give_up: str | None = None) -> Receipt:
         """Send the push unless it was sent before; return its receipt.
 
-        Raises the PushError whose `outcome` is the push's end: InvalidRequest for a broken rule or a missing
-        `confirm` and Expired before Kii is asked, what Ledger.claim and Throttle.send raise, and what
-        KiiClient raises.
+        With `give_up` it is not sent any more: unless it was sent, is too late or was stopped, it ends
+        `exhausted` for this reason. Raises the PushError whose `outcome` is the push's end, which is also
+        what the ledger says: InvalidRequest for a broken rule or a missing `confirm`, Expired and Cancelled
+        before Kii is asked, what Ledger.claim, Throttle.send and KiiClient raise, and what Ledger.record
+        makes of it.
         """
         claim = self._ledger.claim(request)
         if isinstance(claim, Receipt):
             return claim
+        end: Receipt | PushError
         try:
-            receipt = self._send(request)
+            end = self._send(request, give_up)
         except PushError as error:
-            self._record(claim, error)
-            raise
-        self._record(claim, receipt)
-        return receipt
+            end = error
+        end = self._ledger.record(request, claim, end)
+        if isinstance(end, PushError):
+            raise end
+        return end
 
-    def _send(self, request: PushRequest) -> Receipt:
+    def _send(self, request: PushRequest, give_up: str | None) -> Receipt:
         request.refuse_late()
         if request.broadcast:
             self._stop_switch.check(request.broadcast)
+        if give_up:
+            raise Exhausted(give_up)
         if request.lacks_confirm:
             reason = "must be true: this goes to all subscribers of an app-wide topic"
             raise InvalidRequest(Violation("confirm", reason))
@@ -68,13 +73,6 @@ class Delivery:
         if isinstance(target, UserTarget):
             return Receipt(kii.send_to_user(target.user, body))
         return Receipt(kii.send_to_topic(target.topic, body, target.scope))
-
-    def _record(self, claim: Claim, end: Receipt | PushError) -> None:
-        """Record the end. If that fails, the claim lapses and the push counts as `unknown`."""
-        try:
-            self._ledger.record(claim, end)
-        except LedgerError as error:
-            observability.unsettled(claim.push_id, end.outcome, error)
 
 
 def _change(kii: KiiClient, target: BucketTarget, value: Message) -> ObjectWrite:

@@ -1,10 +1,7 @@
 """The ledger: which push came to which outcome, so that none is sent twice. A DynamoDB table.
 
 An item (`common.table.push_key`) holds no message text and no target: `fingerprint` is a hash of both.
-`outcome` is `in_flight` from the claim until the end is recorded. The other attributes: `claim` (who holds
-it), `heldUntil` (Unix seconds when the holder can no longer be alive), `attempts`, `pushMessageID` or
-`objectID`, `errorCode`, `reason`, `updatedAt` (ISO 8601), `broadcastShard` (see `table.broadcast_shard`), and
-`expires`.
+docs/architecture.md, "The table's items" lists its attributes, and who may change which state to which.
 """
 
 import time
@@ -15,9 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from msgspec import Struct
 
-from kii_push.common import aws, table
+from kii_push.common import aws, observability, table
 from kii_push.common.decode import wire_name
-from kii_push.errors import IDConflict, InFlight, LedgerError, NoAnswer, Outcome, PushError
+from kii_push.errors import (
+    Cancelled,
+    DoubtRemains,
+    Exhausted,
+    IDConflict,
+    InFlight,
+    LedgerError,
+    NoAnswer,
+    Outcome,
+    PushError,
+)
 from kii_push.kii.objects import ObjectWrite
 from kii_push.push.request import PushRequest
 
@@ -26,6 +33,12 @@ if TYPE_CHECKING:
 
 # Timeout of the slowest function that sends: a claim older than this was abandoned.
 MAX_SENDER_SECONDS = 60
+# Tries that ask Kii; after the last one a push that was not sent is `exhausted`.
+MAX_TRIES = 50
+# Tries that may have reached Kii: with `onUnknown: resend` a push arrives this often at most.
+MAX_DOUBTS = 3
+# Put back, an exhausted push has all its tries again; the others leave the ID to another push.
+_ENDS_THE_TRIES = frozenset({Outcome.EXHAUSTED, Outcome.REJECTED, Outcome.EXPIRED})
 # Retry-After for a push whose sender may still be alive.
 _LOOK_AGAIN_SECONDS = 30
 
@@ -51,25 +64,40 @@ class Receipt:
 class Claim:
     """The right to send one push, held by one sender until the end is recorded or the claim is too old.
 
-    `doubt`: an earlier try, which is now repeated, may have reached Kii.
+    `doubt`: an earlier try, which is now repeated, may have reached Kii. `tries` counts this one.
     """
 
     push_id: str
     token: str
     doubt: bool = False
+    tries: int = 1
 
 
 class PushRecord(Struct, frozen=True, rename=wire_name, omit_defaults=True):
-    """What the ledger knows of a push. `updated_at` is ISO 8601.
+    """What the ledger knows of a push. Times are ISO 8601.
 
-    `outcome` is an Outcome, but never `duplicate`, which belongs to a call; or `in_flight` while there is
-    none.
+    `outcome` is an Outcome, but never `duplicate`, which belongs to a call; or the state of a push that has
+    none yet: `scheduled` or `in_flight`. `attempts` counts the times it was begun. `sender` is the caller's
+    ARN by HTTPS, the sender ID that SQS gives for a queue message, and absent for a schedule.
     """
 
     id: str
-    outcome: Literal["in_flight", "sent", "rejected", "not_sent", "unknown", "expired"]
+    outcome: Literal[
+        "scheduled",
+        "in_flight",
+        "sent",
+        "rejected",
+        "not_sent",
+        "exhausted",
+        "unknown",
+        "expired",
+        "cancelled",
+    ]
     attempts: int
     updated_at: str
+    created_at: str | None = None
+    door: str | None = None
+    sender: str | None = None
     push_message_id: str | None = None
     object_id: str | None = None
     error_code: str | None = None
@@ -80,7 +108,7 @@ class Ledger:
     """Claims pushes and records how they end. Safe to share between threads.
 
     `in_flight_seconds` is how long a claim holds: longer than any function that sends can live. `days` is how
-    long an outcome is kept. Every method raises LedgerError if the table cannot be used.
+    long an outcome is kept. Every method but `record` raises LedgerError if the table cannot be used.
     """
 
     def __init__(
@@ -94,65 +122,36 @@ class Ledger:
     def claim(self, request: PushRequest) -> Claim | Receipt:
         """Return the claim on a push, or the receipt of the time it was sent.
 
-        Raises IDConflict if the ID was used for another push, InFlight while someone else is sending it, and
-        NoAnswer if an earlier try ended `unknown` and the request does not say `onUnknown: resend`.
+        Raises IDConflict if the ID was used for another push, InFlight while someone else is sending it,
+        Cancelled if it was cancelled, and DoubtRemains if an earlier try ended `unknown` and the request does
+        not say `onUnknown: resend`, or MAX_DOUBTS tries did.
         """
         token = uuid.uuid4().hex
         now = int(time.time())
         claimed, held = self._put_claim(token, request, now)
         if claimed:
-            return Claim(
-                request.id, token, doubt=_text(held, "outcome") in {Outcome.UNKNOWN, table.IN_FLIGHT}
-            )
-        # boto3 repeats a call whose answer does not come. Then our own claim is what is in the way; what was
-        # there before it can only be guessed.
+            doubt = _text(held, "outcome") in {Outcome.UNKNOWN, table.IN_FLIGHT}
+            return Claim(request.id, token, doubt, tries=_number(held, "tries") + 1)
+        # boto3 repeats a call whose answer does not come. Then our own claim is in the way. Its own doubt is
+        # counted already; any other is of an earlier try.
         if _text(held, "claim") == token:
-            return Claim(request.id, token, doubt=_is_repeated(held) and request.on_unknown == "resend")
-        outcome = held["outcome"]["S"]
-        if held["fingerprint"]["S"] != request.fingerprint:
-            raise IDConflict(f"the id {request.id} was used for another push")
-        if outcome == Outcome.SENT:
-            written = (
-                ObjectWrite(created=False, object_id=_text(held, "objectID")) if "objectID" in held else None
-            )
-            return Receipt(_text(held, "pushMessageID"), replayed=True, written=written)
-        left = int(held["heldUntil"]["N"]) - now
-        if outcome == table.IN_FLIGHT and left > 0:
-            wait = (
-                left
-                if self._in_flight_seconds - left > MAX_SENDER_SECONDS
-                else min(left, _LOOK_AGAIN_SECONDS)
-            )
-            raise InFlight(f"the push {request.id} is being sent", retry_after=wait)
-        error = NoAnswer("an earlier try of this push may have reached Kii")
-        if outcome == table.IN_FLIGHT:
-            # The sender that held the claim died before it recorded the end.
-            self.record(Claim(request.id, held["claim"]["S"]), error)
-        raise error
+            return Claim(request.id, token, doubt=_number(held, "doubts") > 1, tries=_number(held, "tries"))
+        return self._held(request, held, now)
 
-    def record(self, claim: Claim, end: Receipt | PushError) -> bool:
-        """Record how the push ended; return False if the claim was no longer held.
+    def record(self, request: PushRequest, claim: Claim, end: Receipt | PushError) -> Receipt | PushError:
+        """Record how the push ended; return the end that is on record.
 
         After a try that may have reached Kii the push stays `unknown` unless a later one is `sent`: that Kii
-        refused the later one says nothing about the first.
+        refused the later one says nothing about the first. The MAX_TRIES-th that was not sent is `exhausted`,
+        except by HTTPS, where the caller decides whether to retry. A claim that was lost changes nothing. If
+        the table cannot be used, that is logged: the claim lapses, and the push is then `unknown`.
         """
-        outcome = Outcome.UNKNOWN if claim.doubt and end.outcome != Outcome.SENT else end.outcome
-        values = {":outcome": {"S": str(outcome)}, ":now": table.now()}
-        changes = "SET outcome = :outcome, updatedAt = :now"
-        facts: dict[str, str | None]
-        if isinstance(end, Receipt):
-            object_id = end.written.object_id if end.written else None
-            facts = {"pushMessageID": end.push_message_id, "objectID": object_id}
-        else:
-            doubt = "" if outcome == end.outcome else "; an earlier try may have reached Kii"
-            facts = {"errorCode": end.error_code, "reason": end.reason + doubt}
-        for name, value in facts.items():
-            if value is not None:
-                changes += f", {name} = :{name}"
-                values[f":{name}"] = {"S": value}
-        values |= {":claim": {"S": claim.token}, ":in_flight": {"S": table.IN_FLIGHT}}
-        recorded, _ = self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
-        return recorded
+        final = _final(request, claim, end)
+        try:
+            self._record(claim, end, final)
+        except LedgerError as error:
+            observability.unsettled(claim.push_id, final.outcome, error)
+        return final
 
     def reject(self, push_id: str, broadcast: str, error: PushError) -> None:
         """Record as `rejected` a push of a broadcast for which no request can be made."""
@@ -163,10 +162,11 @@ class Ledger:
             ":now": table.now(),
             ":expires": table.expires(days=self._days),
             ":one": {"N": "1"},
+            ":v": {"N": str(table.PUSH_VERSION)},
         }
         changes = (
             "SET outcome = :rejected, reason = :reason, broadcastShard = :shard, updatedAt = :now,"
-            " expires = :expires ADD attempts :one"
+            " createdAt = :now, expires = :expires, v = :v ADD attempts :one"
         )
         self._update(push_id, changes, "attribute_not_exists(pk)", values)
 
@@ -185,45 +185,111 @@ class Ledger:
         return PushRecord(
             id=push_id,
             outcome=cast("Any", outcome),
-            attempts=int(item["attempts"]["N"]),
+            attempts=_number(item, "attempts"),
             updated_at=item["updatedAt"]["S"],
+            created_at=_text(item, "createdAt"),
+            door=_text(item, "door"),
+            sender=_text(item, "sender"),
             push_message_id=_text(item, "pushMessageID"),
             object_id=_text(item, "objectID"),
             error_code=_text(item, "errorCode"),
             reason=_text(item, "reason"),
         )
 
+    def _held(self, request: PushRequest, held: Mapping[str, Any], now: int) -> Receipt:
+        """Return the receipt of a push that cannot be claimed, or raise why it cannot."""
+        outcome = held["outcome"]["S"]
+        if _number(held, "v") > table.PUSH_VERSION:
+            # Whether it is the same push, only that release can tell.
+            raise InFlight(f"a later release holds the push {request.id}", retry_after=_LOOK_AGAIN_SECONDS)
+        if not _is_same(held, request):
+            raise IDConflict(f"the id {request.id} was used for another push")
+        if outcome == Outcome.SENT:
+            object_id = _text(held, "objectID")
+            written = None if object_id is None else ObjectWrite(created=False, object_id=object_id)
+            return Receipt(_text(held, "pushMessageID"), replayed=True, written=written)
+        if outcome == Outcome.CANCELLED:
+            raise Cancelled(_text(held, "reason") or f"the push {request.id} was cancelled")
+        if outcome not in {table.IN_FLIGHT, Outcome.UNKNOWN}:
+            # `scheduled` and not due, or a state that a later release has written.
+            raise InFlight(f"the push {request.id} is {outcome}", retry_after=_LOOK_AGAIN_SECONDS)
+        left = int(held["heldUntil"]["N"]) - now
+        if outcome == table.IN_FLIGHT and left > 0:
+            abandoned = self._in_flight_seconds - left > MAX_SENDER_SECONDS
+            wait = left if abandoned else min(left, _LOOK_AGAIN_SECONDS)
+            raise InFlight(f"the push {request.id} is being sent", retry_after=wait)
+        times = "an earlier try of this push may"
+        if request.on_unknown == "resend":
+            times = f"{_number(held, 'doubts')} tries of this push may"
+        error = DoubtRemains(f"{times} have reached Kii")
+        if outcome == table.IN_FLIGHT:
+            # The sender that held the claim died before it recorded the end.
+            self._record(Claim(request.id, held["claim"]["S"]), error, error)
+        raise error
+
+    def _record(self, claim: Claim, end: Receipt | PushError, final: Receipt | PushError) -> None:
+        values = {
+            ":outcome": {"S": str(final.outcome)},
+            ":now": table.now(),
+            ":claim": {"S": claim.token},
+            ":in_flight": {"S": table.IN_FLIGHT},
+        }
+        changes = "SET outcome = :outcome, updatedAt = :now"
+        facts: dict[str, str | None]
+        if isinstance(final, Receipt):
+            object_id = final.written.object_id if final.written else None
+            facts = {"pushMessageID": final.push_message_id, "objectID": object_id}
+        else:
+            facts = {"errorCode": final.error_code, "reason": final.reason}
+        for name, value in facts.items():
+            if value is not None:
+                changes += f", {name} = :{name}"
+                values[f":{name}"] = {"S": value}
+        # The claim counted a try, and that it may have reached Kii: what is not true is taken back.
+        wrong = [] if end.outcome == Outcome.UNKNOWN else ["doubts"]
+        if final.outcome in _ENDS_THE_TRIES:
+            changes += ", tries = :none"
+            values[":none"] = {"N": "0"}
+        elif not isinstance(end, Receipt) and not end.is_try:
+            wrong.append("tries")
+        if wrong:
+            changes += " ADD " + ", ".join(f"{name} :minus_one" for name in wrong)
+            values[":minus_one"] = {"N": "-1"}
+        self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
+
     def _put_claim(self, token: str, request: PushRequest, now: int) -> tuple[bool, Mapping[str, Any]]:
         """Take the claim if the push is new, or open and the same; return as `_update`."""
-        may_repeat = "outcome IN (:not_sent, :expired)"
-        values = {
-            ":fingerprint": {"S": request.fingerprint},
-            ":in_flight": {"S": table.IN_FLIGHT},
+        condition, values = _claimable(request, now)
+        values |= {
             ":claim": {"S": token},
             ":until": {"N": str(now + self._in_flight_seconds)},
             ":expires": table.expires(days=self._days),
             ":now": table.now(),
             ":one": {"N": "1"},
-            ":rejected": {"S": Outcome.REJECTED},
-            ":not_sent": {"S": Outcome.NOT_SENT},
-            ":expired": {"S": Outcome.EXPIRED},
         }
-        if request.on_unknown == "resend":
-            may_repeat += " OR outcome = :unknown OR (outcome = :in_flight AND heldUntil <= :time)"
-            values |= {":unknown": {"S": Outcome.UNKNOWN}, ":time": {"N": str(now)}}
         changes = (
-            "SET fingerprint = :fingerprint, outcome = :in_flight, claim = :claim, heldUntil = :until,"
-            " expires = :expires, updatedAt = :now"
+            "SET fingerprint = :fingerprint, v = :v, outcome = :in_flight, claim = :claim,"
+            " heldUntil = :until, expires = :expires, updatedAt = :now,"
+            " createdAt = if_not_exists(createdAt, :now)"
         )
+        # What another push may have left under an ID that it did not need.
+        stale = ["errorCode", "reason"]
         if request.broadcast:
             changes += ", broadcastShard = :shard"
             values[":shard"] = {"S": table.broadcast_shard(request.broadcast, request.id)}
-        # `rejected` proves that Kii never accepted it, so the corrected push may reuse the ID.
-        condition = (
-            "attribute_not_exists(pk) OR outcome = :rejected"
-            f" OR (fingerprint = :fingerprint AND ({may_repeat}))"
-        )
-        changes += " REMOVE errorCode, reason ADD attempts :one"
+        else:
+            stale.append("broadcastShard")
+        origin = request.origin
+        if origin:
+            changes += ", door = :door"
+            values[":door"] = {"S": origin.door}
+        if origin and origin.sender:
+            # Whoever redrives a dead letter is not who sent the push.
+            changes += f", sender = {'if_not_exists(sender, :sender)' if origin.redriven else ':sender'}"
+            values[":sender"] = {"S": origin.sender}
+        else:
+            stale.append("sender")
+        changes += f" REMOVE {', '.join(stale)} ADD attempts :one, tries :one, doubts :one"
         return self._update(request.id, changes, condition, values)
 
     def _update(
@@ -242,13 +308,61 @@ class Ledger:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
-                # ALL_OLD puts the item beside the error, where boto3's stubs do not expect it.
-                return False, cast("dict[str, Any]", error.response)["Item"]
+                # ALL_OLD puts the item beside the error, where boto3's stubs do not expect it. There is none
+                # if the item has vanished.
+                return False, cast("dict[str, Any]", error.response).get("Item", {})
         return True, answer.get("Attributes", {})
 
 
-def _is_repeated(item: Mapping[str, Any]) -> bool:
-    return int(item["attempts"]["N"]) > 1
+def _claimable(request: PushRequest, now: int) -> tuple[str, dict[str, Any]]:
+    """Return the condition on an item that lets the push be begun, and the values in it."""
+    values: dict[str, Any] = {
+        ":fingerprint": {"S": request.fingerprint},
+        ":before_v": {"S": request.fingerprint_before_v},
+        ":v": {"N": str(table.PUSH_VERSION)},
+        ":in_flight": {"S": table.IN_FLIGHT},
+        ":scheduled": {"S": table.SCHEDULED},
+        ":rejected": {"S": Outcome.REJECTED},
+        ":expired": {"S": Outcome.EXPIRED},
+        ":not_sent": {"S": Outcome.NOT_SENT},
+        ":exhausted": {"S": Outcome.EXHAUSTED},
+        ":time": {"N": str(now)},
+    }
+    same = "(v = :v AND fingerprint = :fingerprint) OR (attribute_not_exists(v) AND fingerprint = :before_v)"
+    is_open = "outcome IN (:not_sent, :exhausted) OR (outcome = :scheduled AND dueAt <= :time)"
+    if request.on_unknown == "resend":
+        in_doubt = "outcome = :unknown OR (outcome = :in_flight AND heldUntil <= :time)"
+        is_open += f" OR (({in_doubt}) AND (attribute_not_exists(doubts) OR doubts < :max_doubts))"
+        values |= {":unknown": {"S": Outcome.UNKNOWN}, ":max_doubts": {"N": str(MAX_DOUBTS)}}
+    # `rejected` and `expired` prove that Kii never accepted it, so another push may use the ID.
+    free = "attribute_not_exists(pk) OR outcome IN (:rejected, :expired)"
+    return f"{free} OR (({same}) AND ({is_open}))", values
+
+
+def _is_same(held: Mapping[str, Any], request: PushRequest) -> bool:
+    """Say whether an item is of this very push."""
+    fingerprint = request.fingerprint if "v" in held else request.fingerprint_before_v
+    return _text(held, "fingerprint") == fingerprint
+
+
+def _final(request: PushRequest, claim: Claim, end: Receipt | PushError) -> Receipt | PushError:
+    """Return what an end amounts to, with what was there before."""
+    if isinstance(end, Receipt) or end.outcome == Outcome.UNKNOWN:
+        return end
+    is_by_https = request.origin is None or request.origin.door == "https"
+    tries_are_left = claim.tries < MAX_TRIES or not end.is_try or is_by_https
+    if claim.doubt:
+        kind = NoAnswer if end.outcome == Outcome.NOT_SENT and tries_are_left else DoubtRemains
+        unknown = kind(f"{end.reason}; an earlier try may have reached Kii")
+        unknown.error_code, unknown.retry_after = end.error_code, end.retry_after
+        return unknown
+    if end.outcome == Outcome.NOT_SENT and not tries_are_left:
+        return Exhausted(f"{end.reason}; this was try {claim.tries}")
+    return end
+
+
+def _number(item: Mapping[str, Any], name: str) -> int:
+    return int(item[name]["N"]) if name in item else 0
 
 
 def _text(item: Mapping[str, Any], name: str) -> str | None:

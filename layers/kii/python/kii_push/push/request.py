@@ -21,6 +21,11 @@ from kii_push.message.rules import Message
 # SQS keeps a message attribute, DynamoDB a key of this length with ease; printable ASCII survives a header.
 _PUSH_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
+# What the IDs that the bundle makes begin with, so that no sender can take one beforehand.
+RESERVED_PREFIXES = ("broadcast:", "schedule:", "list:")
+# EventBridge Scheduler replaces `<aws.scheduler.scheduled-time>` and its like in a schedule's input.
+_PLACEHOLDER = "<aws.scheduler."
+
 NOT_OF_A_BROADCAST = Violation("broadcast", "is for the pushes that a broadcast makes")
 
 OnUnknown = Literal["hold", "resend"]
@@ -88,23 +93,43 @@ class BucketTarget:
 type Target = UserTarget | TopicTarget | BucketTarget
 
 
+Door = Literal["https", "queue", "schedule", "broadcast"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a push came in, and who sent it there, as far as AWS says so.
+
+    The door `broadcast` is the queue that only the bundle fills. `redriven`: it was a dead letter, and
+    `sender` put it back.
+    """
+
+    door: Door
+    sender: str | None = None
+    redriven: bool = False
+
+
 @dataclass(frozen=True)
 class PushRequest:
     """A push to be made.
 
     `message` is Kii's body or the short form, with its types checked but not yet its rules. For a
     BucketTarget it is the object, or the fields of it that `update` changes; empty for `delete`.
-    `fingerprint` is the SHA-256 of what the sender said, and to whom, whatever the order of the keys.
+    `fingerprint` is the SHA-256 of what the sender said, to whom and until when, whatever the order of the
+    keys; `fingerprint_before_v` is that of release 0.1.0, without `notAfter`. `origin` is None for a request
+    that is only checked.
     """
 
     id: str
     target: Target
     message: Message
     fingerprint: str
+    fingerprint_before_v: str
     not_after: datetime | None = None
     on_unknown: OnUnknown = "hold"
     confirm: bool = False
     broadcast: str | None = None
+    origin: Origin | None = None
 
     def expired(self, now: datetime | None = None) -> bool:
         """Say whether `notAfter` has passed."""
@@ -121,16 +146,16 @@ class PushRequest:
         return isinstance(self.target, TopicTarget) and self.target.scope == APP and not self.confirm
 
 
-def parse(text: str, *, default_id: str | None) -> PushRequest:
+def parse(text: str, *, default_id: str | None, origin: Origin | None = None) -> PushRequest:
     """Read a push request as it stands in an SQS message or a schedule's input.
 
     Without a `default_id` it must have its own. Raises InvalidRequest with every field that is malformed,
     unknown or missing.
     """
-    return from_json(strict_json.loads(text), default_id=default_id)
+    return from_json(strict_json.loads(text), default_id=default_id, origin=origin)
 
 
-def from_json(value: Any, *, default_id: str | None) -> PushRequest:
+def from_json(value: Any, *, default_id: str | None, origin: Origin | None = None) -> PushRequest:
     """Return the push request in a decoded JSON `value`. Raises InvalidRequest as `parse` does."""
     shape = decode(value, RequestShape)
     target, message = _push(shape)
@@ -138,17 +163,21 @@ def from_json(value: Any, *, default_id: str | None) -> PushRequest:
     if own_id is None:
         hint = "if it repeats, with <aws.scheduler.scheduled-time> in it"
         raise InvalidRequest(Violation("id", f"must be given by a schedule; {hint}"))
-    if shape.broadcast is not UNSET and not own_id.startswith(f"{shape.broadcast}:"):
-        raise InvalidRequest(NOT_OF_A_BROADCAST)
+    broadcast = None if shape.broadcast is UNSET else shape.broadcast
+    _check_ownership(push_id(own_id), broadcast, origin)
+    before_v = _said(shape, target)
+    said = before_v if shape.not_after is UNSET else [*before_v, shape.not_after.isoformat()]
     return PushRequest(
-        id=push_id(own_id),
+        id=own_id,
         target=target,
         message=message,
-        fingerprint=_fingerprint(shape, target),
+        fingerprint=_digest(said),
+        fingerprint_before_v=_digest(before_v),
         not_after=None if shape.not_after is UNSET else shape.not_after,
         on_unknown=shape.on_unknown,
         confirm=shape.confirm,
-        broadcast=None if shape.broadcast is UNSET else shape.broadcast,
+        broadcast=broadcast,
+        origin=origin,
     )
 
 
@@ -159,10 +188,31 @@ def push_id(value: str, field: str = "id") -> str:
     return value
 
 
-def _fingerprint(shape: RequestShape, target: Target) -> str:
+def _check_ownership(own_id: str, broadcast: str | None, origin: Origin | None) -> None:
+    """Raise InvalidRequest for an ID that only the bundle gives, or a push that only it makes."""
+    if origin is not None and _PLACEHOLDER in own_id:
+        reason = f"has a {_PLACEHOLDER}...> that EventBridge Scheduler does not know, or did not replace"
+        raise InvalidRequest(Violation("id", reason))
+    is_bundles = origin is not None and origin.door == "broadcast"
+    if broadcast is not None:
+        # Without `broadcast:` it is of a broadcast that release 0.1.0 accepted.
+        mine = (f"broadcast:{broadcast}:", f"{broadcast}:")
+        if not is_bundles or not own_id.startswith(mine):
+            raise InvalidRequest(NOT_OF_A_BROADCAST)
+    elif own_id.startswith(RESERVED_PREFIXES):
+        reason = f"must not begin with {', '.join(RESERVED_PREFIXES)}: these IDs are the bundle's own"
+        raise InvalidRequest(Violation("id", reason))
+
+
+def _said(shape: RequestShape, target: Target) -> list[Any]:
+    """Return what is sent, and to whom."""
     said = [to_builtins(shape.target), *(each for each in (shape.message, shape.object) if each is not UNSET)]
     if isinstance(target, BucketTarget):
         said += [target.operation, target.object_id]
+    return said
+
+
+def _digest(said: list[Any]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

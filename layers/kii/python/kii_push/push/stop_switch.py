@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kii_push.common import aws, table
 from kii_push.common.single_flight import SingleFlight
-from kii_push.errors import Expired, LedgerError
+from kii_push.errors import Cancelled, LedgerError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,13 +34,13 @@ class StopSwitch:
         self._known: dict[str, SingleFlight[_Known]] = {}
 
     def check(self, broadcast_id: str) -> None:
-        """Raise Expired if the broadcast was stopped, LedgerError if the table cannot be read."""
+        """Raise Cancelled if the broadcast was stopped, LedgerError if the table cannot be read."""
         known = self._of(broadcast_id).get(
             lambda known: time.monotonic() - known.read_at <= _MAX_AGE_SECONDS,
             lambda: self._read(broadcast_id),
         )
         if known.stopped:
-            raise Expired(f"the broadcast {broadcast_id} was stopped")
+            raise Cancelled(f"the broadcast {broadcast_id} was stopped")
 
     def _of(self, broadcast_id: str) -> SingleFlight[_Known]:
         with self._lock:

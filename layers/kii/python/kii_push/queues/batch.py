@@ -9,16 +9,19 @@ from typing import Any
 
 from kii_push.common import observability
 from kii_push.errors import QueueError
+from kii_push.push.request import Origin
 from kii_push.queues.sqs import BATCH_SIZE, Queue
-from kii_push.queues.unattended import Settlement, UnattendedDelivery
+from kii_push.queues.unattended import Settlement, UnattendedDelivery, UnattendedPush
 
 # Worst case for one push: send, log in, send again (13 s each), plus the ledger. None begins with less time
 # left.
 WORST_CASE_MS = 45_000
 # The first retry comes after up to this long; each further one after up to twice the last, at most the
-# maximum.
+# maximum. After many receives the maximum grows: SQS gives up a message that it handed out 1,000 times.
 RETRY_SECONDS = 5
 MAX_RETRY_SECONDS = 900
+MAX_LATE_RETRY_SECONDS = 3600
+LATE_RECEIVES_COUNT = 100
 
 type Record = Mapping[str, Any]
 
@@ -32,14 +35,26 @@ class Postponed:
 
 
 class BatchDelivery:
-    """Delivers the records of SQS events from `queues`, as many side by side as there are threads."""
+    """Delivers the records of SQS events from `queues`, as many side by side as there are threads.
+
+    Only `broadcast_queue`, which only the bundle fills, brings the pushes of broadcasts. `redrive_function`
+    is the name of the function that puts dead letters back.
+    """
 
     def __init__(
-        self, delivery: UnattendedDelivery, queues: Iterable[Queue], threads: ThreadPoolExecutor
+        self,
+        delivery: UnattendedDelivery,
+        queues: Iterable[Queue],
+        threads: ThreadPoolExecutor,
+        *,
+        broadcast_queue: Queue,
+        redrive_function: str,
     ) -> None:
         self._delivery = delivery
-        self._queues = {queue.name: queue for queue in queues}
+        self._queues = {queue.name: queue for queue in (*queues, broadcast_queue)}
         self._threads = threads
+        self._broadcast_queue = broadcast_queue.name
+        self._redrive_function = redrive_function
 
     def deliver(self, records: Sequence[Record], time_left: Callable[[], int]) -> list[str]:
         """Deliver the records of one event; return the IDs of the messages that go back to their queue.
@@ -79,7 +94,7 @@ class BatchDelivery:
         for place, record in enumerate(lane):
             if time_left() < WORST_CASE_MS:
                 return done, [Postponed(each, 0) for each in lane[place:]]
-            settlement = self._delivery.deliver(record["body"], record["messageId"])
+            settlement = self._delivery.deliver(self._push(record))
             done.append(settlement)
             if settlement.retry:
                 receives = int(record["attributes"]["ApproximateReceiveCount"])
@@ -87,10 +102,30 @@ class BatchDelivery:
                 return done, [Postponed(each, seconds) for each in lane[place:]]
         return done, []
 
+    def _push(self, record: Record) -> UnattendedPush:
+        system = record["attributes"]
+        queue = _queue_name(record)
+        if queue == self._broadcast_queue:
+            origin = Origin("broadcast", _attribute(record, "sender"))
+        else:
+            sender = system.get("SenderId")
+            # A role's ID, and the function's name as its session.
+            redriven = sender is not None and sender.endswith(f":{self._redrive_function}")
+            origin = Origin("queue", sender, redriven)
+        return UnattendedPush(
+            record["body"],
+            record["messageId"],
+            origin,
+            queue=queue,
+            group=system.get("MessageGroupId"),
+            queued_at=int(system["SentTimestamp"]) / 1000,
+        )
+
 
 def retry_seconds(receives: int, retry_after_seconds: int) -> int:
     """Return the time to the next try: `retry_after_seconds`, and on top exponential with full jitter."""
-    longest = min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2 ** min(receives - 1, 10))
+    maximum = MAX_LATE_RETRY_SECONDS if receives > LATE_RECEIVES_COUNT else MAX_RETRY_SECONDS
+    longest = min(maximum, RETRY_SECONDS * 2 ** min(receives - 1, 10))
     return retry_after_seconds + round(random.uniform(0, longest))  # noqa: S311 (no secret)
 
 
@@ -103,6 +138,11 @@ def _lanes(records: Iterable[Record]) -> list[list[Record]]:
         lane = f"group {record['attributes']['MessageGroupId']}" if is_fifo else record["messageId"]
         lanes.setdefault(lane, []).append(record)
     return list(lanes.values())
+
+
+def _attribute(record: Record, name: str) -> str | None:
+    value: str | None = record.get("messageAttributes", {}).get(name, {}).get("stringValue")
+    return value
 
 
 def _queue_name(record: Record) -> str:
