@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
+from kii_push.errors import KiiUnreachable
+from kii_push.kii import client
+from kii_push.push.ledger import MAX_TRIES, Ledger
 from kii_push.queues import batch, sqs
 from kii_push.queues.batch import WORST_CASE_MS, BatchDelivery, Postponed, retry_seconds
 from kii_push.queues.sqs import OutgoingMessage
 from kii_push.queues.unattended import UnattendedDelivery
+from local.template import resource
+from tests.delivery.claims import ended, found
 from tests.delivery.push_requests import body
 from tests.doubles.scripted_kii import ScriptedKii, answer, fail
 from tests.support import Queue, ample_time
@@ -227,3 +233,99 @@ def test_a_queue_that_nobody_named_brings_its_messages_back_all_the_same(
     (record,) = received(queue, body())
     assert batches.deliver([record], ample_time) == [record["messageId"]]
     assert "not_postponed" in caplog.messages
+
+
+def test_after_many_receives_the_delays_are_longer_than_sqs_would_last_otherwise() -> None:
+    for receives, longest in ((100, 900), (101, 3600), (900, 3600)):
+        delays = [retry_seconds(receives, 0) for _ in range(300)]
+        assert longest * 0.9 <= max(delays) <= longest
+
+
+def test_a_push_is_not_begun_when_it_may_not_end_before_its_function() -> None:
+    # A send, a login and a second send; the table has its part of what is left.
+    exchanges = 3 * ((client.TIMEOUT.connect or 0) + (client.TIMEOUT.read or 0))
+    assert exchanges * 1000 < WORST_CASE_MS < resource("QueuePushFunction")["Properties"]["Timeout"] * 1000
+
+
+def sent_by(sender_id: str, record: dict[str, Any], **attributes: str) -> dict[str, Any]:
+    """Return the record of a message that this principal sent, with attributes of its own."""
+    own = {name: {"stringValue": value, "dataType": "String"} for name, value in attributes.items()}
+    system = {**record["attributes"], "SenderId": sender_id}
+    return {**record, "attributes": system, "messageAttributes": own}
+
+
+def test_the_sender_and_the_door_are_on_record(batches: BatchDelivery, queue: Queue, ledger: Ledger) -> None:
+    [record] = received(queue, body())
+
+    batches.deliver([sent_by("AROASHOP:job", record, sender="somebody else")], ample_time)
+
+    assert (found(ledger).door, found(ledger).sender) == ("queue", "AROASHOP:job")
+    assert found(ledger).created_at
+
+
+def test_who_puts_a_push_back_is_not_who_sent_it(
+    kii: ScriptedKii, batches: BatchDelivery, queue: Queue, ledger: Ledger
+) -> None:
+    kii.answers.append(answer(404, errorCode="USER_NOT_FOUND"))
+    [first] = received(queue, body())
+    batches.deliver([sent_by("AROASHOP:job", first)], ample_time)
+    assert found(ledger).outcome == "rejected"
+
+    [again] = received(queue, body())
+    batches.deliver([sent_by("AROAREDRIVE:redrive", again)], ample_time)
+
+    assert (found(ledger).outcome, found(ledger).sender) == ("sent", "AROASHOP:job")
+
+
+def test_only_the_broadcast_queue_brings_the_pushes_of_broadcasts(
+    kii: ScriptedKii,
+    batches: BatchDelivery,
+    queue: Queue,
+    broadcast_queue: Queue,
+    ledger: Ledger,
+    dead_letters: Queue,
+) -> None:
+    one, two = (body(f"broadcast:sale:{line}", broadcast="sale") for line in (1, 2))
+    [of_a_stranger] = received(queue, one)
+    [of_the_bundle] = received(broadcast_queue, two)
+
+    batches.deliver([sent_by("AROASHOP:job", of_a_stranger)], ample_time)
+    batches.deliver([sent_by("AROAFANOUT:fan-out", of_the_bundle, sender="the shop")], ample_time)
+
+    assert len(kii.sent) == 1
+    record = found(ledger, "broadcast:sale:2")
+    assert (record.outcome, record.door, record.sender) == ("sent", "broadcast", "the shop")
+    assert ledger.find("broadcast:sale:1") is None
+    [letter] = dead_letters.messages()
+    assert letter["MessageAttributes"]["field"]["StringValue"] == "broadcast"
+
+
+def test_an_exhausted_push_takes_none_of_its_group_along(
+    kii: ScriptedKii, batches: BatchDelivery, queue: Queue, ledger: Ledger, dead_letters: Queue
+) -> None:
+    for _ in range(MAX_TRIES - 1):
+        ended(ledger, KiiUnreachable("no connection"), push_id="a")
+    records = received(queue, body("a"), body("b"), body("c"), group="one")
+    kii.answers.append(answer(503))
+
+    assert batches.deliver(records, ample_time) == []
+
+    assert [found(ledger, each).outcome for each in "abc"] == ["exhausted", "sent", "sent"]
+    [letter] = dead_letters.messages()
+    attributes = {name: each["StringValue"] for name, each in letter["MessageAttributes"].items()}
+    assert (attributes["pushID"], attributes["outcome"]) == ("a", "exhausted")
+    assert (attributes["queue"], attributes["group"]) == (f"{queue.name}.fifo", "one")
+
+
+def test_each_push_of_a_group_that_waited_too_long_has_an_outcome(
+    kii: ScriptedKii, batches: BatchDelivery, queue: Queue, ledger: Ledger, dead_letters: Queue
+) -> None:
+    records = received(queue, body("a"), body("b"), body("c"), group="one")
+    for record in records[:2]:
+        record["attributes"]["SentTimestamp"] = str(int((time.time() - 11 * 86_400) * 1000))
+
+    assert batches.deliver(records, ample_time) == []
+
+    assert [found(ledger, each).outcome for each in "abc"] == ["exhausted", "exhausted", "sent"]
+    assert len(kii.sent) == 1
+    assert len(dead_letters.messages()) == 2

@@ -130,6 +130,16 @@ def test_resending_takes_over_the_claim_of_a_dead_sender(table: str, dynamodb: "
     assert claimed(ledger, onUnknown="resend").doubt
 
 
+def test_a_sender_whose_claim_was_taken_over_changes_nothing(table: str, dynamodb: "DynamoDBClient") -> None:
+    ledger = Ledger(dynamodb, table, in_flight_seconds=0, days=30)
+    first = claimed(ledger)
+    second = claimed(ledger, onUnknown="resend")
+    ledger.record(push(), first, Receipt("m-1"))
+    assert found(ledger).push_message_id is None
+    ledger.record(push(onUnknown="resend"), second, Receipt("m-2"))
+    assert (found(ledger).outcome, found(ledger).push_message_id) == ("sent", "m-2")
+
+
 @pytest.mark.parametrize(
     ("age", "left", "wait"),
     [
@@ -218,6 +228,18 @@ def test_a_push_of_a_broadcast_can_be_counted(ledger: Ledger, dynamodb: "DynamoD
         Select="COUNT",
     )
     assert counted["Count"] == 1
+
+
+def test_a_recipient_who_cannot_be_addressed_changes_nothing_that_was_sent(ledger: Ledger) -> None:
+    """A fan-out that is repeated may find a line changed."""
+    refusal = KiiError(404, "USER_NOT_FOUND")
+    ended(ledger, Receipt("m-1"), push_id="broadcast:b-1:1", broadcast="b-1", origin=BROADCAST)
+    for push_id in ("broadcast:b-1:1", "broadcast:b-1:2"):
+        ledger.reject(push_id, "b-1", refusal)
+    assert found(ledger, "broadcast:b-1:1").outcome == "sent"
+    rejected = found(ledger, "broadcast:b-1:2")
+    assert (rejected.outcome, rejected.reason, rejected.attempts) == ("rejected", refusal.reason, 1)
+    assert rejected.created_at
 
 
 def test_no_table_is_a_ledger_error(dynamodb: "DynamoDBClient") -> None:

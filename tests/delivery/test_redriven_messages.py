@@ -3,15 +3,18 @@
 import json
 from uuid import UUID
 
+import httpx
 import pytest
 
 from kii_push.common import aws
 from kii_push.dead_letters.actions import DeadLetters
-from kii_push.errors import NoAnswer, kii_error
-from kii_push.push.request import parse
+from kii_push.errors import NoAnswer, Outcome, kii_error
+from kii_push.push.request import Origin, parse
 from kii_push.queues.sqs import OutgoingMessage, as_message
+from kii_push.queues.unattended import Settlement, UnattendedDelivery
 from tests.delivery.letters import put
-from tests.delivery.push_requests import as_text, body, without_id
+from tests.delivery.push_requests import BROADCAST, as_text, body, queued, without_id
+from tests.doubles.scripted_kii import ScriptedKii, fail
 from tests.support import Queue, ample_time
 
 
@@ -154,3 +157,60 @@ def test_a_letter_that_its_queue_refuses_stays_the_others_go_back(
     assert (result.put_back, result.failed, result.complete) == (1, 1, True)
     assert [json.loads(each["Body"])["id"] for each in queue.messages()] == ["b"]
     assert [group.examples for group in letters.causes(ample_time).groups] == [["a"]]
+
+
+def test_a_push_goes_back_to_the_queue_it_came_from(
+    letters: DeadLetters,
+    dead_letters: Queue,
+    queue: Queue,
+    fifo_queue: Queue,
+    broadcast_queue: Queue,
+) -> None:
+    put(dead_letters, (as_text("a"), NoAnswer("timeout")), queue=queue.name)
+    put(dead_letters, (as_text("b"), NoAnswer("timeout")), queue=fifo_queue.name, group="one")
+    of_a_broadcast = as_text("broadcast:sale:1", broadcast="sale")
+    by_the_shop = Origin("broadcast", "the shop")
+    put(
+        dead_letters,
+        (of_a_broadcast, NoAnswer("timeout")),
+        queue=broadcast_queue.name,
+        origin=by_the_shop,
+    )
+
+    assert letters.redrive("unknown", ample_time).put_back == 3
+
+    found = {each.name: each.messages() for each in (queue, fifo_queue, broadcast_queue)}
+    ids = {name: [json.loads(each["Body"])["id"] for each in messages] for name, messages in found.items()}
+    assert ids == {queue.name: ["a"], fifo_queue.name: ["b"], broadcast_queue.name: ["broadcast:sale:1"]}
+    [in_order] = found[fifo_queue.name]
+    assert in_order["Attributes"]["MessageGroupId"] == "one"
+    [broadcast] = found[broadcast_queue.name]
+    assert broadcast["MessageAttributes"]["sender"]["StringValue"] == "the shop"
+
+
+def test_a_letter_of_the_release_before_goes_where_its_push_is_taken(
+    letters: DeadLetters, dead_letters: Queue, queue: Queue, broadcast_queue: Queue
+) -> None:
+    """It does not say which queue it came from."""
+    put(dead_letters, (as_text("a"), NoAnswer("timeout")))
+    of_a_broadcast = as_text("sale:1", broadcast="sale")
+    put(dead_letters, (of_a_broadcast, NoAnswer("timeout")), origin=BROADCAST)
+
+    assert letters.redrive("unknown", ample_time).put_back == 2
+
+    assert [json.loads(each)["id"] for each in queue.drain()] == ["a"]
+    assert [json.loads(each)["id"] for each in broadcast_queue.drain()] == ["sale:1"]
+
+
+def test_a_push_without_an_id_that_sqs_itself_puts_back_is_not_sent_twice(
+    unattended: UnattendedDelivery, dead_letters: Queue, kii: ScriptedKii
+) -> None:
+    kii.answers.append(fail(httpx.ReadTimeout))
+    assert unattended.deliver(queued(without_id(), "sqs-1")) == Settlement(Outcome.UNKNOWN)
+    [letter] = dead_letters.drain()
+    assert json.loads(letter)["id"] == "sqs-1"
+
+    # SQS's own redrive gives it a new message ID.
+    assert unattended.deliver(queued(letter, "sqs-2")) == Settlement(Outcome.UNKNOWN)
+
+    assert not kii.sent

@@ -7,9 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 from aws_lambda_powertools.utilities.circuit_breaker import base
 
-from kii_push.errors import BreakerOpen, KiiError, LedgerError, RateExceeded, TooManyRequests, kii_error
+from kii_push.errors import (
+    BreakerOpen,
+    KiiError,
+    LedgerError,
+    Outcome,
+    RateExceeded,
+    TooManyRequests,
+    kii_error,
+)
+from kii_push.kii.client import KiiClient
 from kii_push.push import throttle
+from kii_push.push.delivery import Delivery
+from kii_push.push.ledger import Ledger
+from kii_push.push.preflight import Preflight
+from kii_push.push.stop_switch import StopSwitch
 from kii_push.push.throttle import Throttle
+from tests.delivery.push_requests import BROADCAST, push
 from tests.doubles.aws_clients import patched, refused
 
 if TYPE_CHECKING:
@@ -134,9 +148,12 @@ def test_the_rate_is_shared(dynamodb: "DynamoDBClient", table: str) -> None:
             threads.map(lambda number: (throttles[number % 2].send(accept), int(time.time())), range(12))
         )
     assert len(went) == 12
-    counts = [int(item["used"]["N"]) for item in dynamodb.scan(TableName=table)["Items"] if "used" in item]
+    seconds = [item for item in dynamodb.scan(TableName=table)["Items"] if "used" in item]
+    counts = [int(item["used"]["N"]) for item in seconds]
     assert sum(counts) == 12
     assert max(counts) <= 5
+    for item in seconds:
+        assert int(item["expires"]["N"]) == pytest.approx(time.time() + 3600, abs=60)
 
 
 def test_broadcasts_leave_room_for_single_pushes(
@@ -152,6 +169,30 @@ def test_broadcasts_leave_room_for_single_pushes(
     assert one.send(accept) == "m-1"
     with pytest.raises(RateExceeded):
         one.send(accept)
+
+
+def test_the_pushes_of_a_broadcast_leave_room_for_a_single_one(
+    kii_client: KiiClient,
+    ledger: Ledger,
+    stop_switch: StopSwitch,
+    dynamodb: "DynamoDBClient",
+    table: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throttle, "MAX_WAIT_SECONDS", 0)
+    at_five = Throttle(dynamodb, table, 5)
+    # All in one second; the ledger, whose claims end by the clock, takes any.
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.5)
+    delivery = Delivery(kii_client, ledger, at_five, stop_switch, Preflight())
+    of_a_broadcast = [
+        push(f"broadcast:sale:{line}", broadcast="sale", origin=BROADCAST) for line in range(1, 6)
+    ]
+
+    for each in of_a_broadcast[:4]:
+        assert delivery.deliver(each).outcome == Outcome.SENT
+    with pytest.raises(RateExceeded):
+        delivery.deliver(of_a_broadcast[4])
+    assert delivery.deliver(push()).outcome == Outcome.SENT
 
 
 def test_a_push_that_finds_no_room_in_the_rate_is_given_back(
