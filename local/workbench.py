@@ -69,7 +69,10 @@ def _template() -> dict[str, Any]:
 
     Its outputs are each function's environment variables, as JSON.
     """
-    variables = {name: function(name)["Environment"]["Variables"] for name in functions().values()}
+    variables = {
+        name: {key: _filled(value) for key, value in function(name)["Environment"]["Variables"].items()}
+        for name in functions().values()
+    }
     resources: dict[str, Any] = {}
     names = set(mentioned(variables))
     while names := (names - resources.keys()) & source()["Resources"].keys():
@@ -82,3 +85,11 @@ def _template() -> dict[str, Any]:
         "Resources": resources,
         "Outputs": {name: {"Value": {"Fn::ToJsonString": each}} for name, each in variables.items()},
     }
+
+
+def _filled(value: Any) -> Any:
+    """Return the value of a variable; of what only SAM makes, such as a function's role, any."""
+    known = source()["Resources"].keys() | source()["Parameters"].keys()
+    # What CloudFormation knows by itself begins with AWS.
+    made = [name for name in mentioned(value) if name not in known and not name.startswith("AWS")]
+    return "made-by-sam" if made else value

@@ -25,7 +25,7 @@ batches = BatchDelivery(
     # Made once: the threads outlive an invocation, and are frozen and thawed with the environment.
     threads=ThreadPoolExecutor(max_workers=int(os.environ["PUSH_THREADS"])),
     broadcast_queue=Queue(aws.sqs(), os.environ["BROADCAST_QUEUE_URL"]),
-    redrive_function=os.environ["REDRIVE_FUNCTION"],
+    redrive_role_id=os.environ["REDRIVE_ROLE_ID"],
 )
 
 

@@ -53,7 +53,7 @@ def batch_delivery(
 ) -> BatchDelivery:
     """Return the delivery of batches from these queues."""
     return BatchDelivery(
-        unattended, queues, threads, broadcast_queue=broadcast_queue, redrive_function="redrive"
+        unattended, queues, threads, broadcast_queue=broadcast_queue, redrive_role_id="AROAREDRIVE"
     )
 
 
@@ -275,6 +275,20 @@ def test_who_puts_a_push_back_is_not_who_sent_it(
     batches.deliver([sent_by("AROAREDRIVE:redrive", again)], ample_time)
 
     assert (found(ledger).outcome, found(ledger).sender) == ("sent", "AROASHOP:job")
+
+
+@pytest.mark.parametrize("sender_id", ["AROAOTHER:redrive", "AROAOTHER:AROAREDRIVE:", "AROAREDRIVE2:redrive"])
+def test_nobody_can_pass_for_who_puts_pushes_back(
+    kii: ScriptedKii, batches: BatchDelivery, queue: Queue, ledger: Ledger, sender_id: str
+) -> None:
+    kii.answers.append(answer(404, errorCode="USER_NOT_FOUND"))
+    [first] = received(queue, body())
+    batches.deliver([sent_by("AROASHOP:job", first)], ample_time)
+
+    [another] = received(queue, body(text="something else"))
+    batches.deliver([sent_by(sender_id, another)], ample_time)
+
+    assert (found(ledger).outcome, found(ledger).sender) == ("sent", sender_id)
 
 
 def test_only_the_broadcast_queue_brings_the_pushes_of_broadcasts(

@@ -37,8 +37,8 @@ class Postponed:
 class BatchDelivery:
     """Delivers the records of SQS events from `queues`, as many side by side as there are threads.
 
-    Only `broadcast_queue`, which only the bundle fills, brings the pushes of broadcasts. `redrive_function`
-    is the name of the function that puts dead letters back.
+    Only `broadcast_queue`, which only the bundle fills, brings the pushes of broadcasts. `redrive_role_id` is
+    the ID of the role of the function that puts dead letters back.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class BatchDelivery:
         threads: ThreadPoolExecutor,
         *,
         broadcast_queue: Queue,
-        redrive_function: str,
+        redrive_role_id: str,
     ) -> None:
         self._delivery = delivery
         self._queues = {queue.name: queue for queue in (*queues, broadcast_queue)}
         self._threads = threads
         self._broadcast_queue = broadcast_queue.name
-        self._redrive_function = redrive_function
+        self._redrive_role_id = redrive_role_id
 
     def deliver(self, records: Sequence[Record], time_left: Callable[[], int]) -> list[str]:
         """Deliver the records of one event; return the IDs of the messages that go back to their queue.
@@ -109,8 +109,8 @@ class BatchDelivery:
             origin = Origin("broadcast", _attribute(record, "sender"))
         else:
             sender = system.get("SenderId")
-            # A role's ID, and the function's name as its session.
-            redriven = sender is not None and sender.endswith(f":{self._redrive_function}")
+            # A role's ID, a colon, and the session's name, which whoever takes the role chooses.
+            redriven = sender is not None and sender.startswith(f"{self._redrive_role_id}:")
             origin = Origin("queue", sender, redriven)
         return UnattendedPush(
             record["body"],
