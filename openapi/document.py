@@ -22,6 +22,8 @@ _SUCCESS = {
     202: "It will be done.",
     204: "Done; or yes, it is so.",
 }
+# Every answer names the call.
+_CALL = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}}
 _NAMES = re.compile(r"{(\w+)}")
 
 
@@ -32,6 +34,8 @@ def document() -> dict[str, Any]:
     examples = components.pop("examples")
     for name, body in components["requestBodies"].items():
         body["content"]["application/json"]["examples"] = _bodies()[name]
+    for problem in components["responses"].values():
+        problem["headers"] = {**_CALL, **problem.get("headers", {})}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, examples)
@@ -67,12 +71,10 @@ def _parameters(operation: Operation) -> list[str]:
 
 def _answer(operation: Operation, status: int, examples: dict[str, Any]) -> dict[str, Any]:
     schema = operation.answers[status]
+    answer: dict[str, Any] = {"description": _SUCCESS[status], "headers": dict(_CALL)}
     if schema is None:
-        return {"description": _SUCCESS[status]}
-    answer: dict[str, Any] = {"description": _SUCCESS[status]}
-    headers = _headers(operation, schema)
-    if headers:
-        answer["headers"] = {name: _ref("headers", name) for name in headers}
+        return answer
+    answer["headers"] |= {name: _ref("headers", name) for name in _headers(operation, schema)}
     content: dict[str, Any] = {"schema": _ref("schemas", schema)}
     if schema in examples:
         content["example"] = examples[schema]["value"]

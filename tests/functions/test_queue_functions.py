@@ -3,7 +3,10 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from local.events import example_event
+from local.rie import FunctionError
 from tests.mqtt_pushes import to_bob
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def test_one_bad_message_among_ten_goes_to_the_dead_letter_queue_and_nine_are_se
         assert device.wait_for(n=n)
     assert len(sandbox.deliveries()) == 9
     [letter] = dead_letters.messages()
-    assert letter["Body"] == bodies[4]
+    assert json.loads(letter["Body"]) == {"id": "message-4", **json.loads(bodies[4])}
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
     assert attributes["outcome"] == "rejected"
     assert attributes["field"] == "colour"
@@ -107,6 +110,19 @@ def test_a_bad_schedule_input_is_dead_lettered_with_the_field(run: "Run", dead_l
     ]
     assert [each.get("field") for each in letters] == ["onUnknown", "id", None]
     assert "scheduled-time" in letters[1]["reason"], "what to do about it"
+
+
+def test_a_schedules_push_without_an_id_is_not_sent_whatever_else_fails(
+    run: "Run", sandbox: "Sandbox", push_queue: "Queue", dead_letters: "Queue"
+) -> None:
+    missing = dead_letters.missing().url
+    function = run("scheduled_push", PUSH_QUEUE_URL=push_queue.url, DEAD_LETTER_QUEUE_URL=missing)
+
+    with pytest.raises(FunctionError, match="DeliveryFault"):
+        function.invoke(to_bob(n=1))
+
+    assert push_queue.messages(within=2) == []
+    assert sandbox.deliveries() == []
 
 
 def test_a_scheduled_push_goes_to_the_push_queue_while_kii_is_unreachable(

@@ -91,6 +91,17 @@ def test_an_answer_of_the_gateway_counts_as_a_fault_if_it_is_one_of_the_bundle()
     assert line["service"] == "${AWS::StackName}"
 
 
+def test_the_gateways_log_and_the_functions_name_the_same_call() -> None:
+    logged = json.loads(source()["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Format"]["Fn::Sub"])
+
+    # The first is `request_id` in the lines of functions, and in every answer; the second is `xray_trace_id`.
+    assert logged["extendedRequestId"] == "$context.extendedRequestId"
+    assert logged["traceId"] == "$context.xrayTraceId"
+    # Callers can choose the other request ID.
+    assert logged["requestId"] == "$context.requestId"
+    assert logged["caller"] == "$context.identity.userArn"
+
+
 def test_the_metrics_are_where_the_functions_own_are() -> None:
     namespaces = {
         each["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] for each in functions().values()

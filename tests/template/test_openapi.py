@@ -101,16 +101,66 @@ def test_a_parameter_has_one_name_wherever_it_stands() -> None:
     assert all(len(each) == 1 for each in names.values())
 
 
-def test_the_gateways_own_errors_are_problems() -> None:
-    for name, answer in definition()["x-amazon-apigateway-gateway-responses"].items():
-        template = answer["responseTemplates"]["application/json"]
-        body = json.loads(template.replace("$context.error.messageString", '"why"'))
-        assert (
-            answer["responseParameters"]["gatewayresponse.header.Content-Type"]
-            == "'application/problem+json'"
-        )
-        assert body.get("status") == answer.get("statusCode"), name
-        validator(COMPONENTS["schemas"]["Problem"]).validate(body)
+def test_every_answer_names_the_call() -> None:
+    without = [
+        f"{method} {path} {status}"
+        for method, path, operation in operations(DOCUMENT)
+        for status, answer in operation["responses"].items()
+        if "X-Request-ID" not in resolved(answer).get("headers", {})
+    ]
+
+    assert without == []
+    for name in ("Problem", "Sent", "ObjectChange", "BroadcastStarted"):
+        assert "requestID" in COMPONENTS["schemas"][name]["required"]
+
+
+GATEWAYS_OWN: dict[str, dict[str, Any]] = definition()["x-amazon-apigateway-gateway-responses"]
+
+
+def own_problem(name: str) -> dict[str, Any]:
+    """Return the problem that the gateway answers by itself, with its variables filled in."""
+    template = GATEWAYS_OWN[name]["responseTemplates"]["application/json"]
+    for variable, value in {"error.messageString": '"why"', "extendedRequestId": "request-1"}.items():
+        template = template.replace(f"$context.{variable}", value)
+    problem: dict[str, Any] = json.loads(template)
+    return problem
+
+
+def own_headers(name: str) -> dict[str, str]:
+    prefix = "gatewayresponse.header."
+    return {
+        key.removeprefix(prefix): value for key, value in GATEWAYS_OWN[name]["responseParameters"].items()
+    }
+
+
+@pytest.mark.parametrize("name", GATEWAYS_OWN)
+def test_the_gateways_own_errors_are_problems_that_name_the_call(name: str) -> None:
+    problem, headers = own_problem(name), own_headers(name)
+
+    assert problem.get("status") == GATEWAYS_OWN[name].get("statusCode")
+    assert (problem["requestID"], problem["detail"]) == ("request-1", "why")
+    assert headers["Content-Type"] == "'application/problem+json'"
+    assert headers["X-Request-ID"] == "context.extendedRequestId"
+    # The gateway cannot know what became of a push.
+    assert "outcome" not in problem
+    validator(COMPONENTS["schemas"]["Problem"]).validate(problem)
+
+
+@pytest.mark.parametrize(("name", "status"), [("INTEGRATION_FAILURE", 503), ("INTEGRATION_TIMEOUT", 504)])
+def test_after_a_function_that_did_not_answer_the_call_is_to_be_repeated(name: str, status: int) -> None:
+    problem = own_problem(name)
+
+    assert problem["status"] == status
+    assert "repeat the call with the same id" in problem["title"]
+
+
+def test_callers_are_told_to_wait_where_the_same_call_may_succeed() -> None:
+    waits = {name: own_headers(name).get("Retry-After") for name in GATEWAYS_OWN}
+
+    assert {name: wait for name, wait in waits.items() if wait} == {
+        "THROTTLED": "'5'",
+        "INTEGRATION_FAILURE": "'5'",
+    }
 
 
 def examples() -> Iterator[Any]:
@@ -216,6 +266,10 @@ PUSHES = [
     {"target": {"bucket": "bb"}, "object": {}, "message": MESSAGE},
     {"target": {"bucket": "bb"}, "object": {}, "operation": "upsert"},
     {"target": {"user": "u"}, "message": MESSAGE, "id": "two words"},
+    {"target": {"user": "u"}, "message": MESSAGE, "id": "broadcast:sale:1"},
+    {"target": {"user": "u"}, "message": MESSAGE, "id": "schedule:digest:1"},
+    {"target": {"user": "u"}, "message": MESSAGE, "id": "list:0"},
+    {"target": {"user": "u"}, "message": MESSAGE, "id": "my-list:0"},
     {"target": {"user": "u"}, "message": MESSAGE, "onUnknown": "shrug"},
 ]
 

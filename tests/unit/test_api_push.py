@@ -268,7 +268,7 @@ def test_a_dry_run_sends_counts_and_logs_no_push(log_lines: "LogLines") -> None:
 
     assert answer["statusCode"] == 200
     report = json.loads(answer["body"])
-    assert (report["id"], report["dryRun"]) == ("k", True)
+    assert (report["id"], report["dryRun"], report["requestID"]) == ("k", True, REQUEST_ID)
     assert report["networks"]["mqtt"]["installations"] == 0
     assert not delivery.requests
     assert not log_lines()

@@ -39,7 +39,8 @@ def _deliver(event: Event, delivery: Delivery, operation: ObjectOperation | None
         from kii_push.push import dry_run  # noqa: PLC0415 (a real send does without what it loads)
 
         tried = _request(event, operation, _idempotency_key(event))
-        return api.answer(HTTPStatus.OK, to_builtins(dry_run.report(tried, delivery.kii, delivery.preflight)))
+        report = to_builtins(dry_run.report(tried, delivery.kii, delivery.preflight))
+        return api.answer(HTTPStatus.OK, {**report, "requestID": api.request_id(event)})
     push_id = None
     try:
         push_id = _idempotency_key(event)

@@ -97,7 +97,7 @@ class Job(Struct, rename=wire_name, omit_defaults=True):
 
     def push_id(self, line: int) -> str:
         """Return the ID of the push for this line: the same however often the broadcast is fanned out."""
-        return f"broadcast:{self.id}:{line}" if self.id_form == ID_FORM else f"{self.id}:{line}"
+        return f"broadcast:{self.id}:{line}" if self.id_form == ID_FORM_VERSION else f"{self.id}:{line}"
 
 
 @dataclass(frozen=True)

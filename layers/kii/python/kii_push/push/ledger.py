@@ -26,7 +26,7 @@ from kii_push.errors import (
     PushError,
 )
 from kii_push.kii.objects import ObjectWrite
-from kii_push.push.request import PushRequest
+from kii_push.push.request import Door, PushRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -96,7 +96,7 @@ class PushRecord(Struct, frozen=True, rename=wire_name, omit_defaults=True):
     attempts: int
     updated_at: str
     created_at: str | None = None
-    door: str | None = None
+    door: Door | None = None
     sender: str | None = None
     push_message_id: str | None = None
     object_id: str | None = None
@@ -188,7 +188,7 @@ class Ledger:
             attempts=_number(item, "attempts"),
             updated_at=item["updatedAt"]["S"],
             created_at=_text(item, "createdAt"),
-            door=_text(item, "door"),
+            door=cast("Any", _text(item, "door")),
             sender=_text(item, "sender"),
             push_message_id=_text(item, "pushMessageID"),
             object_id=_text(item, "objectID"),
