@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _LOST = "lost"
+# How often Kii may have delivered a push at most, by its `onUnknown`.
+_MOST_DELIVERIES = {"hold": 1, "resend": 3}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _broken(push_id: str, on_unknown: str, facts: Facts) -> Iterable[str]:
     outcome = facts.outcomes.get(push_id)
     delivered = facts.deliveries[push_id]
     letters = facts.dead_letters.get(push_id, [])
-    if on_unknown == "hold" and delivered > 1:
+    if delivered > _MOST_DELIVERIES[on_unknown]:
         yield f"delivered {delivered} times"
     match outcome:
         case "sent":
@@ -73,12 +75,10 @@ def _broken(push_id: str, on_unknown: str, facts: Facts) -> Iterable[str]:
             if letters:
                 yield f"sent, and a dead letter as well ({', '.join(letters)})"
         case "unknown":
-            if on_unknown == "resend":
-                yield f"{_LOST}: still unknown, and nobody tries again"
-            elif set(letters) != {"unknown"}:
+            if set(letters) != {"unknown"}:
                 yield f"{_LOST}: unknown, and no dead letter tells a person so"
         case None:
             yield f"{_LOST}: no outcome, delivered {delivered} times"
         case _:
-            # None of the faults makes a push be refused or expire, and `not_sent` is tried again.
+            # None of the faults makes a push be refused or expire, or lasts for fifty tries.
             yield f"ended as {outcome}, delivered {delivered} times"

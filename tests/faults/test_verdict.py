@@ -26,6 +26,7 @@ def facts(delivered: int = 0, outcome: str | None = None, letters: list[str] | N
         ("hold", facts(1, "unknown", ["unknown", "unknown"])),
         ("resend", facts(1, "sent")),
         ("resend", facts(3, "sent")),
+        ("resend", facts(3, "unknown", ["unknown"])),
     ],
 )
 def test_a_promise_that_was_kept(on_unknown: str, known: Facts) -> None:
@@ -59,7 +60,10 @@ def test_a_promise_that_was_kept(on_unknown: str, known: Facts) -> None:
         ("hold", facts(1, "not_sent"), "ended as not_sent, delivered 1 times", 0),
         ("hold", facts(1, "sent", ["unknown"]), "sent, and a dead letter as well (unknown)", 0),
         ("resend", facts(0, "sent"), "lost: sent by the ledger, never delivered", 1),
-        ("resend", facts(1, "unknown", ["unknown"]), "lost: still unknown, and nobody tries again", 1),
+        ("resend", facts(4, "sent"), "delivered 4 times", 0),
+        ("resend", facts(4, "unknown", ["unknown"]), "delivered 4 times", 0),
+        ("resend", facts(1, "unknown"), "lost: unknown, and no dead letter tells a person so", 1),
+        ("hold", facts(0, "exhausted", ["exhausted"]), "ended as exhausted, delivered 0 times", 0),
         ("resend", facts(1, "sent", ["exhausted"]), "sent, and a dead letter as well (exhausted)", 0),
     ],
 )

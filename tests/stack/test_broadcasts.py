@@ -69,7 +69,8 @@ def end(doors: "Doors", broadcast_id: str, *, within: float = 30) -> dict[str, A
 
 
 def counts(**outcomes: int) -> dict[str, int]:
-    return {"sent": 0, "rejected": 0, "not_sent": 0, "unknown": 0, "expired": 0} | outcomes
+    names = ("sent", "rejected", "not_sent", "exhausted", "unknown", "expired", "cancelled")
+    return dict.fromkeys(names, 0) | outcomes
 
 
 def lines(sandbox: Sandbox) -> Counter[int]:
@@ -101,7 +102,7 @@ def test_a_template_reaches_every_recipients_device_with_his_values(
     answer = doors.post("/broadcasts", event)
 
     assert answer.status_code == 202
-    assert answer.json() == {"id": event["id"]}
+    assert answer.json() == {"id": event["id"], "requestID": answer.headers["X-Request-ID"]}
     assert answer.headers["Location"] == f"/broadcasts/{event['id']}"
     assert "Idempotent-Replayed" not in answer.headers
     assert alice.wait_for(title="For Alice", within=30)
@@ -109,7 +110,7 @@ def test_a_template_reaches_every_recipients_device_with_his_values(
     done = end(doors, event["id"])
     assert (done["status"], done["recipients"]) == ("done", 2)
     assert done["counts"] == counts(sent=2)
-    assert doors.http.get(f"/pushes/{event['id']}:1").json()["outcome"] == "sent"
+    assert doors.http.get(f"/pushes/broadcast:{event['id']}:1").json()["outcome"] == "sent"
 
 
 @pytest.mark.timeout(300)
@@ -129,7 +130,7 @@ def test_a_list_of_thousands_is_sent_once_and_its_bad_lines_are_counted(
     assert (done["status"], done["recipients"]) == ("done", number)
     assert done["counts"] == counts(sent=number - 8, rejected=8)
     assert lines(sandbox) == Counter(line for line in range(1, number + 1) if line % 250)
-    reasons = [doors.http.get(f"/pushes/{name}:{line}").json() for line in range(250, 1251, 250)]
+    reasons = [doors.http.get(f"/pushes/broadcast:{name}:{line}").json() for line in range(250, 1251, 250)]
     assert {each["outcome"] for each in reasons} == {"rejected"}
     assert "not valid JSON" in reasons[0]["reason"]
     assert "user" in reasons[1]["reason"]
@@ -148,7 +149,7 @@ def test_under_one_id_nothing_is_sent_twice_and_nothing_else(
     again = doors.post("/broadcasts", asked)
     other = doors.post("/broadcasts", {**asked, "recipients": ["LOGIN_NAME:alice"]})
 
-    assert (again.status_code, again.json()) == (202, {"id": asked["id"]})
+    assert (again.status_code, again.json()["id"]) == (202, asked["id"])
     assert again.headers["Idempotent-Replayed"] == "true"
     assert other.status_code == 409
     assert other.json()["outcome"] == "rejected"
@@ -158,6 +159,18 @@ def test_under_one_id_nothing_is_sent_twice_and_nothing_else(
     end(doors, after["id"])
     assert len(sandbox.deliveries()) == 3
     assert progress(doors, asked["id"]) == first
+
+
+@pytest.mark.usefixtures("device")
+def test_one_without_an_id_is_refused(doors: "Doors", sandbox: Sandbox) -> None:
+    asked = broadcast("LOGIN_NAME:bob")
+    del asked["id"]
+
+    answer = doors.post("/broadcasts", asked)
+
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.json()["errors"]] == ["id"]
+    assert sandbox.deliveries() == []
 
 
 @pytest.mark.usefixtures("device")
@@ -185,7 +198,7 @@ def test_stopped_it_sends_no_more(doors: "Doors", device: Device, sandbox: Sandb
     done = end(doors, asked["id"], within=60)
     assert done["status"] == "stopped"
     assert 0 < done["counts"]["sent"] < number
-    assert done["counts"] == counts(sent=done["counts"]["sent"], expired=number - done["counts"]["sent"])
+    assert done["counts"] == counts(sent=done["counts"]["sent"], cancelled=number - done["counts"]["sent"])
     assert len(sandbox.deliveries()) == done["counts"]["sent"]
 
 

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 def record(doors: "Doors", push_id: str) -> dict[str, Any]:
-    """Return what is known of a push, without the time that every record has."""
+    """Return what is known of a push, without the times and the sender that every record has."""
     answer = doors.http.get(f"/pushes/{push_id}")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
-    age = datetime.now(UTC) - datetime.fromisoformat(found.pop("updatedAt"))
-    assert timedelta() <= age < timedelta(minutes=2)
+    begun, updated = (datetime.fromisoformat(found.pop(name)) for name in ("createdAt", "updatedAt"))
+    assert begun <= updated <= datetime.now(UTC) < begun + timedelta(minutes=2)
+    assert found.pop("sender")
     return found
 
 
@@ -35,6 +36,7 @@ def test_sent(doors: "Doors") -> None:
         "id": push_id,
         "outcome": "sent",
         "attempts": 1,
+        "door": "https",
         "pushMessageID": answer.json()["pushMessageID"],
     }
 
@@ -79,7 +81,8 @@ def test_in_flight(doors: "Doors", device: "Device", sandbox: "Sandbox") -> None
     doors.enqueue(json.dumps({"id": push_id, **to_bob(slow="yes")}))
     assert wait_until(lambda: doors.http.get(f"/pushes/{push_id}").status_code == 200, within=20)
 
-    assert record(doors, push_id) == {"id": push_id, "outcome": "in_flight", "attempts": 1}
+    expected = {"id": push_id, "outcome": "in_flight", "attempts": 1, "door": "queue"}
+    assert record(doors, push_id) == expected
 
     assert device.wait_for(slow="yes", within=20)
     assert wait_until(lambda: record(doors, push_id)["outcome"] == "sent", within=20)
