@@ -1,7 +1,7 @@
 """The ledger: which push came to which outcome, so that none is sent twice. A DynamoDB table.
 
 An item (`common.table.push_key`) holds no message text and no target: `fingerprint` is a hash of both.
-docs/architecture.md, "The table's items" lists its attributes, and who may change which state to which.
+docs/architecture.md lists its attributes ("The ledger's items") and who may change what ("States").
 """
 
 import time
