@@ -155,7 +155,7 @@ def test_every_line_is_queued_as_itself_however_often_the_fan_out_is_interrupted
     queued = Counter(unreliable.pushes)
     sent = {push["id"]: push["target"]["user"] for push in map(json.loads, queued)}
     assert len(sent) == len(queued), "a push that comes again is the same, and so sent once"
-    assert sent == {f"sale:{line}": user for line, user in users.items()}
+    assert sent == {f"broadcast:sale:{line}": user for line, user in users.items()}
     progress = sale.progress()
     assert progress.recipients == len(users) + len(bad)
     assert progress.counts["rejected"] == len(bad)

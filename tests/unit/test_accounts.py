@@ -32,13 +32,18 @@ def test_address_becomes_an_id(given: Principal, answer: object, call: str, foun
     assert mock.calls == [call]
 
 
-def test_id_is_not_asked_for_where_kii_takes_any() -> None:
+@pytest.mark.parametrize(
+    ("given", "calls"),
+    [
+        (Principal("user", "u-1"), []),
+        (Principal("user", "LOGIN_NAME:bob"), ["GET /users/LOGIN_NAME:bob"]),
+    ],
+)
+def test_kii_is_asked_for_an_id_only_if_there_is_none(given: Principal, calls: list[str]) -> None:
     mock = MockKii()
     mock.gives(ok({"userID": "u-1"}))
-    kii = mock.client()
-    assert by_id(kii, Principal("user", "u-7")) == Principal("user", "u-7")
-    assert by_id(kii, Principal("user", "LOGIN_NAME:bob")) == Principal("user", "u-1")
-    assert mock.calls == ["GET /users/LOGIN_NAME:bob"]
+    assert by_id(mock.client(), given) == Principal("user", "u-1")
+    assert mock.calls == calls
 
 
 def test_address_of_nobody_is_kiis_refusal() -> None:

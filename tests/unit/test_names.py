@@ -21,6 +21,7 @@ COUNTED = {
     "CONNECTIONS",
     "COUNT",
     "DELIVERIES",
+    "DOUBTS",
     "EVENTS",
     "GROUPS",
     "LIMIT",
@@ -32,6 +33,7 @@ COUNTED = {
     "SENDS",
     "SHARDS",
     "THREADS",
+    "TRIES",
     "VIOLATIONS",
 }
 # These count nothing.
