@@ -1,8 +1,8 @@
 """Dead letters: what waits for a person, grouped by cause with its age, put back or dropped by cause.
 
 A cause is `unknown`; `rejected` with Kii's error code or the wrong field (`rejected USER_NOT_FOUND`);
-`exhausted`, received too often without coming to an end, usually `not_sent` through a long outage; or
-`fault`, a schedule's push whose function crashed.
+`exhausted`, not sent in fifty tries or 11 days, or given up by SQS; or `fault`, a schedule's push whose
+function crashed.
 """
 
 import time
