@@ -1,12 +1,15 @@
 """House rules for who may do what."""
 
+import fnmatch
 import re
 
 import pytest
 
+from kii_push.common import table
 from local.template import mentioned
 from tests.template.model import (
     allows,
+    as_list,
     folder,
     functions,
     of_type,
@@ -107,6 +110,41 @@ def test_a_function_that_may_log_in_to_kii_may_share_its_token(function: str) ->
     for action in ("GetSecretValue", "PutSecretValue"):
         assert allows(role, f"secretsmanager:{action}", "KiiToken") == logs_in
     assert not logs_in or allows(role, "dynamodb:UpdateItem", "Ledger")
+
+
+# Senders use every kind of item. These only count their calls of Kii, or read what became of a push.
+CALLS, LEASE, PUSH = "calls#*", "lease#*", "push#*"
+ITEMS = {
+    "TopicsFunction": (table.calls_key(), [CALLS, LEASE]),
+    "SubscriptionsFunction": (table.calls_key(), [CALLS, LEASE]),
+    "InstallationsFunction": (table.calls_key(), [CALLS, LEASE]),
+    "PushesFunction": (table.push_key("order-42"), [PUSH]),
+}
+
+
+@pytest.mark.parametrize("function", ITEMS)
+def test_a_function_that_sends_nothing_reaches_its_own_kinds_of_items_only(function: str) -> None:
+    [role] = references(functions()[function]["Role"])
+    key, patterns = ITEMS[function]
+    of_table = [each for each in statements(role) if "Ledger" in references(each["Resource"])]
+
+    for statement in of_table:
+        # ForAllValues is true of a request without keys, so none of those may be allowed.
+        assert set(statement["Action"]) <= {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": patterns}}
+    assert of_table
+    assert any(fnmatch.fnmatchcase(key["pk"]["S"], each) for each in patterns)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_names_this_account_in_its_trust_where_the_service_sends_the_account(role: str) -> None:
+    [statement] = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    [service] = as_list(statement["Principal"]["Service"])
+
+    # API Gateway and Lambda do not, and could not use a role that asks for it.
+    sends = service not in {"apigateway.amazonaws.com", "lambda.amazonaws.com"}
+    account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert statement.get("Condition") == (account if sends else None)
 
 
 def test_every_operation_of_the_api_takes_signed_calls_only() -> None:
