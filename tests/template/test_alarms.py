@@ -43,7 +43,7 @@ PROPERTIES = [
 ]
 MATH_PROPERTIES = ["Metrics" if each == METRIC[0] else each for each in PROPERTIES if each not in METRIC[1:]]
 # What these tell of stays until a person deals with it, so that no more came is no good news.
-WITHOUT_OK = {*MATH_ALARMS, "UnsettledAlarm", "BroadcastFailedAlarm"}
+WITHOUT_OK = {*MATH_ALARMS, "UnsettledAlarm", "BroadcastFailedAlarm", "ExhaustedAlarm"}
 # The stack's own topic, and the operator's.
 TOLD = [
     {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]},
