@@ -72,7 +72,7 @@ test-part: $(READY) $(if $(T),$(if $(filter-out tests/unit% tests/template%,$(T)
 
 test-all: lint test-tools
 	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
-	$(PYTEST) $(PAIR) tests/template tests/contract tests/sandbox
+	$(PYTEST) $(PAIR) tests/template tests/contract tests/sandbox tests/emulator
 	@# Each of the two has one stack for all its files. Fault tests mostly wait: others use the time.
 	$(PYTEST) $(PAIR) --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/stack tests/functions \
 		--ignore=tests/functions/test_imports.py

@@ -12,6 +12,7 @@ from local import demo as demo_module
 from local import deployment
 from local import invoke as invoke_module
 from local import up as up_module
+from local.access_key import write_for_owner
 from local.faults import run as faults_run
 from local.process import LocalError
 from local.progress import console, step
@@ -20,9 +21,10 @@ from local.settings import ROOT, SAM, STATE
 from local.stack import LocalStack
 
 EXAMPLE = """\
-curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user test:test -H 'Content-Type: application/json' \\
+curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
+  -H 'Content-Type: application/json' \\
   -d '{"message": {"title": "Hello", "body": "It works", "networks": ["mqtt"]}}' \\
-  "$API_URL/users/LOGIN_NAME:bob/push/messages"
+  "$API_URL/users/$USER_ID/push/messages"
 aws sqs send-message --queue-url "$PUSH_QUEUE_URL" --message-body \\
   '{"target": {"user": "LOGIN_NAME:bob"}, "message": {"title": "Hello", "body": "Hi", "networks": ["mqtt"]}}'
 """
@@ -121,7 +123,7 @@ def _show(stack: LocalStack) -> None:
     variables = stack.variables()
     exports = [f"export {name}='{value}'\n" for name, value in variables.items()]
     file = STATE / "env"
-    file.write_text("".join([f'export PATH="{SAM.parent}:$PATH"\n', *exports]))
+    write_for_owner(file, "".join([f'export PATH="{SAM.parent}:$PATH"\n', *exports]))
     console.print("\n[bold]The local stack is running.[/bold] `make down` ends it.\n")
     for name, value in {
         "console": f"{stack.sandbox_url}/",
@@ -133,7 +135,10 @@ def _show(stack: LocalStack) -> None:
     for name, value in variables.items():
         if not name.startswith("AWS_") and name.lower() != "no_proxy":
             console.print(Text(f"  {name:<28} {value}"))
-    console.print("\nand what it takes to reach this stack and no account of yours. Then, for example:\n")
+    console.print(
+        "\nand what it takes to reach this stack and no account of yours. Its access key is made anew at\n"
+        "each start; it takes no other, and answers no web page. Then, for example:\n"
+    )
     console.print(Text(textwrap.indent(EXAMPLE, "  ")))
 
 

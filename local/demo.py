@@ -66,7 +66,7 @@ def _by_schedule(doors: Doors) -> Sending:
     due = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
     request = {"target": {"user": "LOGIN_NAME:bob"}, "message": _message(text)}
     doors.schedule(f"demo-{due:%H%M%S}", due, request)
-    how = f"at({due:%Y-%m-%dT%H:%M:%S}); MiniStack looks for due schedules every 10 s"
+    how = f"at({due:%Y-%m-%dT%H:%M:%S})"
     return Sending("Schedule", how, text, due.timestamp())
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from local.access_key import AccessKey, access_key
 from local.process import LocalError
 from local.sam import sam
 from local.settings import (
@@ -49,10 +50,14 @@ class Outputs:
     ScheduleGroupName: str
 
 
-@functools.cache
 def aws_session() -> boto3.Session:
-    """Return the boto3 session with the local stack's dummy credentials: a new one costs 100 ms a client."""
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+    """Return the boto3 session with the local stack's key: a new one costs 100 ms a client."""
+    return _session(access_key())
+
+
+@functools.cache
+def _session(key: AccessKey) -> boto3.Session:
+    return boto3.Session(aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name=REGION)
 
 
 def deploy(endpoint: str, build: Path, log: Path, parameters: Mapping[str, str] | None = None) -> None:

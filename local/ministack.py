@@ -1,4 +1,4 @@
-"""MiniStack, the local stand-in for AWS: its server process and how it must be started."""
+"""The emulator of AWS as a server process of its own, and how it must be started."""
 
 import os
 import subprocess
@@ -9,15 +9,18 @@ from local.process import start
 from local.settings import REGION, aws_variables
 
 
-def start_ministack(port: int, directory: Path) -> subprocess.Popen[bytes]:
+def start_ministack(port: int, directory: Path, *, evaluate_iam: bool = False) -> subprocess.Popen[bytes]:
     """Start MiniStack on this loopback port; what it keeps and logs goes below `directory`.
+
+    It takes `access_key` only. Unless told to evaluate IAM policies, it grants everything to its holder and
+    to the functions.
 
     It hands its own environment on to the functions it runs, so it gets none of the developer's.
     """
     scratch = directory / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     return start(
-        [sys.executable, "-m", "ministack"],
+        [sys.executable, "-m", "local.aws_emulator"],
         name="MiniStack",
         health_url=f"http://127.0.0.1:{port}/_ministack/health",
         log=directory / "ministack.log",
@@ -37,6 +40,7 @@ def start_ministack(port: int, directory: Path) -> subprocess.Popen[bytes]:
             # Functions run in its own workers; nothing but the port above is opened.
             "LAMBDA_EXECUTOR": "local",
             "IOT_MTLS_ENABLED": "0",
+            "EVALUATE_IAM": "1" if evaluate_iam else "0",
             "LOG_LEVEL": "INFO",
         },
     )

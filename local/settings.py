@@ -4,6 +4,8 @@ import os
 import platform
 from pathlib import Path
 
+from local.access_key import access_key
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
 SAM = ROOT / ".tools/aws/bin/sam"
@@ -17,18 +19,20 @@ ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x
 APP_ID = "sandbox-app"
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105
+USER_ID = "0b85ec700f5b-27b3-7da0-ec88-c68dd847"  # LOGIN_NAME:bob
 
 
 def aws_variables(endpoint: str) -> dict[str, str]:
     """Return the variables that point any AWS tool or SDK at the local stack, and nowhere else.
 
-    A developer's own profile is out of reach: its files are replaced by an empty one and the dummy
-    credentials outrank whatever else could be found.
+    A developer's own profile is out of reach: its files are replaced by an empty one and the local stack's
+    key outranks whatever else could be found.
     """
+    key = access_key()
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,

@@ -10,7 +10,7 @@ import httpx
 from local.build import build
 from local.deploy import Outputs, deploy, deployed_function, outputs, put_kii_secret
 from local.servers import LocalServers
-from local.settings import aws_variables
+from local.settings import USER_ID, aws_variables
 
 
 class LocalStack(LocalServers):
@@ -65,6 +65,7 @@ class LocalStack(LocalServers):
         return {
             **aws_variables(self.endpoint),
             "API_URL": self.api_url,
+            "USER_ID": USER_ID,
             "PUSH_QUEUE_URL": self.outputs.PushQueueUrl,
             "PUSH_FIFO_QUEUE_URL": self.outputs.PushFifoQueueUrl,
             "BROADCAST_QUEUE_URL": self.outputs.BroadcastQueueUrl,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from local.access_key import AccessKey, access_key, adopt, write_for_owner
 from local.build import build, build_folder
 from local.process import LocalError, birth, end_other
 from local.progress import Step, silent
@@ -25,6 +26,8 @@ class Record:
     build: str
     servers: dict[str, str]
     """Each server's process id and its `birth`."""
+    access_key: dict[str, str] | None = None
+    """The key that the stack takes; None for one of an older release, which took any."""
 
     @classmethod
     def read(cls) -> Self | None:
@@ -37,13 +40,16 @@ class Record:
     @classmethod
     def write(cls, stack: LocalStack, servers: dict[str, str]) -> None:
         """Keep what later commands need to find the stack and to end it."""
-        record = cls(asdict(stack.ports), str(stack.directory), str(stack.build), servers)
-        RECORD.write_text(json.dumps(asdict(record), indent=2))
+        key = asdict(access_key())
+        record = cls(asdict(stack.ports), str(stack.directory), str(stack.build), servers, key)
+        write_for_owner(RECORD, json.dumps(asdict(record), indent=2))
 
     @property
     def alive(self) -> bool:
-        """Whether all of its servers still run."""
-        return all(birth(int(pid)) == born for pid, born in self.servers.items())
+        """Whether all of its servers still run, and take a key of their own."""
+        return self.access_key is not None and all(
+            birth(int(pid)) == born for pid, born in self.servers.items()
+        )
 
 
 def up(step: Step, ports: dict[str, int | None]) -> LocalStack:
@@ -93,6 +99,8 @@ def up_to_date_stack() -> LocalStack:
 
 
 def _attach(record: Record, step: Step) -> LocalStack:
+    if record.access_key:
+        adopt(AccessKey(**record.access_key))
     stack = LocalStack(Path(record.directory), Ports(**record.ports), step)
     stack.attach(Path(record.build))
     return stack

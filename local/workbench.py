@@ -43,6 +43,7 @@ class Workbench(LocalServers):
         client = aws_session().client("cloudformation", endpoint_url=self.endpoint)
         client.create_stack(
             StackName=STACK_NAME,
+            Capabilities=["CAPABILITY_AUTO_EXPAND"],  # for the transform
             TemplateBody=json.dumps(_template()),
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance, unsupported_method
 
+from local.access_key import access_key
 from local.settings import REGION, ROOT
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ class Signed(requests.auth.AuthBase):
     """Signs a request for the local stack's API."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        key = access_key()
+        # requests writes a blank as `+`, which a signature takes for a plus sign.
+        request.url = (request.url or "").replace("+", "%20")
         signed = AWSRequest(request.method, request.url, data=request.body)
-        SigV4Auth(Credentials("test", "test"), "execute-api", REGION).add_auth(signed)
+        SigV4Auth(Credentials(key.id, key.secret), "execute-api", REGION).add_auth(signed)
         request.headers.update(dict(signed.headers))
         return request
 
