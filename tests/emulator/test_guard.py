@@ -177,8 +177,15 @@ def test_a_signature_covers_the_body(aws: "Aws") -> None:
         ("GET", "/"),
     ],
 )
-def test_an_unsigned_request_is_refused(aws: "Aws", method: str, path: str) -> None:
-    answer = httpx.request(method, f"{aws.endpoint}{path}", content=new_function(), trust_env=False)
+@pytest.mark.parametrize("host", ["127.0.0.1", "any.execute-api.localhost", "any.s3.localhost"])
+def test_an_unsigned_request_is_refused(aws: "Aws", method: str, path: str, host: str) -> None:
+    answer = httpx.request(
+        method,
+        f"{aws.endpoint}{path}",
+        content=new_function(),
+        headers={"Host": f"{host}:{aws.port}"},
+        trust_env=False,
+    )
 
     assert answer.status_code == 403
 
