@@ -9,11 +9,11 @@ from local.process import start
 from local.settings import REGION, aws_variables
 
 
-def start_ministack(port: int, directory: Path, *, evaluate_iam: bool = False) -> subprocess.Popen[bytes]:
+def start_ministack(port: int, directory: Path, *, evaluate_iam: bool = True) -> subprocess.Popen[bytes]:
     """Start MiniStack on this loopback port; what it keeps and logs goes below `directory`.
 
-    It takes `access_key` only. Unless told to evaluate IAM policies, it grants everything to its holder and
-    to the functions.
+    It takes `access_key`, whose holder may do everything, and the sessions of functions, which may do what
+    their roles allow; everything as well, unless it evaluates IAM policies.
 
     It hands its own environment on to the functions it runs, so it gets none of the developer's.
     """

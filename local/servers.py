@@ -57,13 +57,21 @@ class LocalServers(ABC):
     """
 
     def __init__(
-        self, directory: Path, ports: Ports, step: Step, parameters: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        ports: Ports,
+        step: Step,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        evaluate_iam: bool = True,
     ) -> None:
         """Prepare; nothing is started yet. `directory` takes the logs and what the servers keep.
 
-        `parameters` are the template's, where its defaults will not do.
+        `parameters` are the template's, where its defaults will not do. Without `evaluate_iam` the functions
+        may do everything.
         """
         self._step = step
+        self._evaluate_iam = evaluate_iam
         self._parameters = parameters or {}
         self._sandbox: subprocess.Popen[bytes] | None = None
         self._ministack: subprocess.Popen[bytes] | None = None
@@ -80,11 +88,13 @@ class LocalServers(ABC):
         step: Step,
         ports: Ports | None = None,
         parameters: Mapping[str, str] | None = None,
+        *,
+        evaluate_iam: bool = True,
     ) -> Self:
         """Prepare servers with a folder of their own below `.local`, on free ports unless told."""
         STATE.mkdir(exist_ok=True)
         directory = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=STATE))
-        return cls(directory, ports or Ports.free(), step, parameters)
+        return cls(directory, ports or Ports.free(), step, parameters, evaluate_iam=evaluate_iam)
 
     @abstractmethod
     def _provision(self) -> None:
@@ -114,7 +124,9 @@ class LocalServers(ABC):
         try:
             with self._step("start the Kii sandbox and MiniStack"):
                 self._start_sandbox()
-                self._ministack = start_ministack(self.ports.aws, self.directory)
+                self._ministack = start_ministack(
+                    self.ports.aws, self.directory, evaluate_iam=self._evaluate_iam
+                )
             self._provision()
         except BaseException:
             self._end_servers()

@@ -92,24 +92,36 @@ def test_a_role_is_known_by_id_and_session(aws: "Aws", queue: Queue, role: dict[
     assert sender_id(queue) == f"{role['RoleId']}:backend"
 
 
-def test_a_functions_session_has_its_name(aws: "Aws", queue: Queue, role: dict[str, Any]) -> None:
+def send_by_function(aws: "Aws", name: str, role: dict[str, Any], queue: Queue) -> str:
+    """Let a function with this role send to the queue; return its error, or nothing."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("app.py", SENDER)
     functions = aws.client("lambda")
     functions.create_function(
-        FunctionName="sender",
+        FunctionName=name,
         Runtime="python3.13",
         Role=role["Arn"],
         Handler="app.handler",
         Timeout=30,
         Code={"ZipFile": file.getvalue()},
     )
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps(queue.url))
+    payload = json.load(answer["Payload"])
+    return str(payload["errorMessage"]) if "FunctionError" in answer else ""
 
-    answer = functions.invoke(FunctionName="sender", Payload=json.dumps(queue.url))
 
-    assert "FunctionError" not in answer, answer["Payload"].read()
+def test_a_functions_session_has_its_name(aws: "Aws", queue: Queue, role: dict[str, Any]) -> None:
+    assert send_by_function(aws, "sender", role, queue) == ""
+
     assert sender_id(queue) == f"{role['RoleId']}:sender"
+
+
+def test_a_function_may_do_what_its_role_may(aws: "Aws", queue: Queue) -> None:
+    role = aws.client("iam").create_role(RoleName="powerless", AssumeRolePolicyDocument=TRUST)["Role"]
+
+    assert "AccessDenied" in send_by_function(aws, "powerless", role, queue)
+    assert queue.messages() == []
 
 
 def test_a_gateways_own_answer_has_the_extended_request_id(aws: "Aws") -> None:
