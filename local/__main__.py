@@ -136,8 +136,8 @@ def _show(stack: LocalStack) -> None:
         if not name.startswith("AWS_") and name.lower() != "no_proxy":
             console.print(Text(f"  {name:<28} {value}"))
     console.print(
-        "\nand what it takes to reach this stack and no account of yours. Its access key is made anew at\n"
-        "each start; it takes no other, and answers no web page. Then, for example:\n"
+        "\nand what it takes to reach this stack and no account of yours. The stack takes no access\n"
+        "key but this one, which is made anew at each start, and answers no web page. Then, for example:\n"
     )
     console.print(Text(textwrap.indent(EXAMPLE, "  ")))
 

@@ -1,5 +1,6 @@
 """The commands of `python -m local`: what they leave running, and what they say when in trouble."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -54,6 +55,8 @@ def test_up_twice_is_harmless_and_down_ends_all_of_it(record: Path) -> None:
     second = up.up(silent, FREE)
 
     assert second.variables() == first.variables()
+    # It has the access key.
+    assert record.stat().st_mode & 0o077 == 0
     assert httpx.get(health, trust_env=False).status_code == 200
     for server in first.servers:
         assert birth(server.pid) == servers[server.pid]
@@ -64,6 +67,15 @@ def test_up_twice_is_harmless_and_down_ends_all_of_it(record: Path) -> None:
     assert not record.exists()
     assert not first.directory.exists()
     assert up.down() == 0
+
+
+def test_a_stack_that_takes_any_key_is_not_used() -> None:
+    """The older release that started it made no key."""
+    own = {str(os.getpid()): birth(os.getpid()) or ""}
+    key = {"id": "AKIA", "secret": "secret"}
+
+    assert up.Record({}, "", "", own, key).alive
+    assert not up.Record({}, "", "", own).alive
 
 
 def test_a_process_that_merely_got_the_same_id_is_left_alone(stranger: subprocess.Popen[bytes]) -> None:
