@@ -19,7 +19,7 @@ from local.aws_emulator.patching import replace
 logger = logging.getLogger("scheduler")
 
 _AT = re.compile(r"at\((.+)\)")
-_MAX_RESULTS = 100
+_PAGE_SIZE = 100
 
 _create_schedule = scheduler._create_schedule
 _update_schedule = scheduler._update_schedule
@@ -50,7 +50,7 @@ def update(name: str, body: dict[str, Any]) -> Any:
 
 def page(query: dict[str, Any]) -> Any:
     """Return one page of schedules, with the token of the next when there is one."""
-    size, start = int(query.get("MaxResults", _MAX_RESULTS)), int(query.get("NextToken", 0))
+    size, start = int(query.get("MaxResults", _PAGE_SIZE)), int(query.get("NextToken", 0))
     _status, _headers, content = _list_schedules({**query, "MaxResults": len(scheduler._schedules._data)})
     found = json.loads(content)["Schedules"]
     more = {"NextToken": str(start + size)} if start + size < len(found) else {}

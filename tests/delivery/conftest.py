@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import boto3
 import httpx
 import pytest
 
@@ -45,6 +46,8 @@ def _environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     """Point the layer's own clients at MiniStack."""
     for name, value in aws_variables(endpoint).items():
         monkeypatch.setenv(name, value)
+    # boto3's default session keeps the credentials that it found first, for all clients made after.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setattr(metrics.provider, "namespace", "KiiPush")
     yield
     for client in (aws.dynamodb, aws.s3, aws.sqs, aws.secrets_manager):

@@ -75,9 +75,10 @@ def test_a_line_that_is_too_long_is_one_rejected_recipient(
     sale.begin()
     sale.run(positions.drain()[0])
     pushes = {each["id"]: each["target"]["user"] for each in map(json.loads, queue.drain())}
-    assert pushes == {"sale:1": "u-1", "sale:3": "u-3", "sale:5": "u-5"}, "an ID names the line of the file"
+    taken = {f"broadcast:sale:{line}": f"u-{line}" for line in (1, 3, 5)}
+    assert pushes == taken, "an ID names the line of the file"
     assert (sale.progress().recipients, sale.progress().counts["rejected"]) == (7, 4)
-    record = sale.ledger.find("sale:2")
+    record = sale.ledger.find("broadcast:sale:2")
     assert record
     assert record.reason == "the line is longer than 65536 bytes"
 
@@ -229,7 +230,7 @@ def test_one_recipient_whom_a_queue_would_not_take_does_not_stop_the_others(
     reasons = [record.reason for line in (1, 2) if (record := sale.ledger.find(f"broadcast:sale:{line}"))]
     assert reasons == [
         "template: becomes longer than 262144 bytes with this recipient's values",
-        "the push has 300207 bytes; at most 262144 are taken",
+        "the push has 300217 bytes; at most 262144 are taken",
     ]
 
 

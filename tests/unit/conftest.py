@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import boto3
 import pytest
 from hypothesis import settings
 
@@ -28,6 +29,8 @@ def _like_a_function(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> 
         "AWS_SECRET_ACCESS_KEY": "test",
     }.items():
         monkeypatch.setenv(name, value)
+    # boto3's default session keeps the credentials that it found first, for all clients made after.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setattr(metrics.provider, "namespace", "KiiPush")
     yield
     metrics.clear_metrics()

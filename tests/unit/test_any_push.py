@@ -15,6 +15,7 @@ from kii_push.push.request import PushRequest
 from kii_push.queues.sqs import OutgoingMessage
 from tests import apps
 from tests.doubles.delivery import ScriptedDelivery
+from tests.doubles.gateway import request_context
 from tests.unit.any_input import JSON, SETTINGS, TEXT, bounded, check_text, near
 
 TO_ALL_NETWORKS = {
@@ -134,6 +135,7 @@ def test_any_body_by_https(load: Callable[[str], ModuleType], monkeypatch: pytes
             "headers": {"Content-Type": "application/json"}
             | ({} if key is None else {"Idempotency-Key": key}),
             "body": body,
+            "requestContext": request_context(),
         }
         with bounded():
             answer = functions[function].handler(event, None)
