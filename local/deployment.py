@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kii_push.common import aws
 from local.process import LocalError
 from local.settings import ROOT
 
@@ -40,7 +41,7 @@ def check(environment: str, given: Sequence[str], samconfig: Path = SAMCONFIG) -
     try:
         deployed = _deployed(settings)
     except (BotoCoreError, ClientError) as error:
-        asked = f"the stack {settings['stack_name']} cannot be asked ({_code(error)})"
+        asked = f"the stack {settings['stack_name']} cannot be asked ({aws.code(error)})"
     else:
         if any((deployed | named).get(name) for name in RECIPIENTS):
             return
@@ -102,7 +103,3 @@ def _deployed(settings: Settings) -> dict[str, str]:
             return {}
         raise
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
-
-
-def _code(error: BotoCoreError | ClientError) -> str:
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
+from botocore.credentials import Credentials
 
+from kii_push.cli.signature import SigV4
 from local import loopback
+from local.access_key import access_key
 from local.deploy import aws_session
-from local.sigv4 import SigV4
+from local.settings import REGION
 from local.stack import LocalStack
 
 if TYPE_CHECKING:
@@ -22,7 +25,9 @@ class Doors:
     def __init__(self, stack: LocalStack) -> None:
         self._outputs = stack.outputs
         session = aws_session()
-        self.http = loopback.client(base_url=stack.api_url, auth=SigV4(), timeout=35)
+        key = access_key()
+        signed = SigV4(Credentials(key.id, key.secret), REGION)
+        self.http = loopback.client(base_url=stack.api_url, auth=signed, timeout=35)
         self._sqs = session.client("sqs", endpoint_url=stack.endpoint)
         self._scheduler = session.client("scheduler", endpoint_url=stack.endpoint)
         self._lambda = session.client("lambda", endpoint_url=stack.endpoint)

@@ -60,7 +60,7 @@ def test_a_stop_is_looked_up_in_the_table(kii_client: KiiClient, sale: Sale) -> 
 
 def test_kii_is_asked_for_the_app_in_the_secret() -> None:
     kii_client = runtime.kii_client(runtime.call_counter())
-    with pytest.raises(PushError, match="secret missing cannot be read") as caught:
+    with pytest.raises(PushError, match="secret missing refused") as caught:
         runtime.delivery(kii_client).deliver(push())
     assert caught.value.outcome == Outcome.NOT_SENT
     assert not isinstance(caught.value, KiiError | KiiUnreachable)

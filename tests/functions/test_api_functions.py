@@ -142,7 +142,7 @@ def test_a_missing_secret_is_named_in_the_log_and_not_to_callers(run: "Run") -> 
     answer = function.invoke(example_event("direct_push"))
 
     assert "no-such-secret" not in json.dumps(problem(answer, 503))
-    assert "the secret no-such-secret cannot be read: ResourceNotFoundException" in function.log.read_text()
+    assert "the secret no-such-secret refused: ResourceNotFoundException" in function.log.read_text()
 
 
 def test_environments_share_their_token(run: "Run", servers: "Workbench", sandbox: "Sandbox") -> None:

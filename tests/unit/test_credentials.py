@@ -230,7 +230,7 @@ def test_a_secret_that_cannot_be_read_is_named_with_aws_own_code(manager: Stubbe
     with pytest.raises(SecretError) as failed:
         source().get()
 
-    assert failed.value.detail == f"the secret {NAME} cannot be read: {code}"
+    assert failed.value.detail == f"the secret {NAME} refused: {code}"
     assert failed.value.reason == "the credentials of the Kii app cannot be used; the log says why"
 
 
@@ -241,7 +241,7 @@ def test_an_unreachable_secrets_manager_is_a_failure_of_the_secret() -> None:
     client = boto3.client("secretsmanager")
     client.meta.events.register("before-call.secrets-manager.GetSecretValue", fail)
 
-    with pytest.raises(SecretError, match=f"{NAME} cannot be read: ConnectTimeoutError"):
+    with pytest.raises(SecretError, match=f"{NAME} cannot be reached: ConnectTimeoutError"):
         CredentialsSource(NAME, client).get()
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import random
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from kii_push.broadcast import request as broadcast_request
 from kii_push.broadcast.request import Job
 from kii_push.broadcast.store import MAX_LINE_BYTES, Broadcasts, Line, SourceGone
 from kii_push.common import observability
+from kii_push.common.backoff import equal_jitter, full_jitter
 from kii_push.common.strict_json import MAX_BYTES, TooLarge
 from kii_push.errors import Cancelled, InvalidRequest, LedgerError, QueueError, Violation
 from kii_push.push.ledger import Ledger
@@ -139,7 +139,7 @@ class FanOut:
         """
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         longest = min(_MAX_RETRY_SECONDS, _RETRY_SECONDS * 2**receives)
-        self._positions.hide(record["receiptHandle"], random.randint(longest // 2, longest))  # noqa: S311 (no secret)
+        self._positions.hide(record["receiptHandle"], round(equal_jitter(longest)))
 
     def _queue_chunks(self, job: Job, position: Position) -> Generator[Position]:
         """Queue what comes from the position on; yield each position up to which all is queued."""
@@ -170,7 +170,7 @@ class FanOut:
         left = list(messages)
         for attempt in range(_ATTEMPTS):
             if attempt:
-                time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 (no secret)
+                time.sleep(full_jitter(_BACKOFF_SECONDS * 2 ** (attempt - 1)))
             refused = self._pushes.send_batch(left)
             left = [left[place] for place in sorted(refused)]
             if not left:

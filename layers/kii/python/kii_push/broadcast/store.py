@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from kii_push.broadcast import progress
 from kii_push.broadcast.request import ID_FORM_VERSION, BroadcastRequest, Job, RecipientShape
-from kii_push.common import table
+from kii_push.common import aws, table
 from kii_push.common.decode import wire_name
 from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, PushError, Violation
 
@@ -108,8 +108,7 @@ class Broadcasts:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
-                held: Any = error.response
-                if held["Item"]["fingerprint"]["S"] != fingerprint:
+                if table.text(table.item_that_refused(error), "fingerprint") != fingerprint:
                     raise IDConflict(f"the id {job.id} was used for another broadcast") from None
                 return False
             if "Attributes" in before:
@@ -280,11 +279,9 @@ def _status(phase: str, pending: int | None) -> Status:
 def _errors(what: str = "") -> Iterator[None]:
     """Raise LedgerError for AWS's errors; SourceGone if they say so of the object that `what` names."""
     try:
-        yield
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if what and code in _GONE:
-            raise SourceGone(f"{what} {_GONE[code]}") from None
-        raise LedgerError(f"the broadcast cannot be kept: {code}") from None
-    except BotoCoreError as error:
-        raise LedgerError(f"the broadcast cannot be kept: {type(error).__name__}") from None
+        with aws.failing_as(LedgerError, "the store of broadcasts"):
+            yield
+    except LedgerError as error:
+        if what and error.aws_code in _GONE:
+            raise SourceGone(f"{what} {_GONE[error.aws_code]}") from None
+        raise

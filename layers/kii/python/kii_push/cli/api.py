@@ -9,8 +9,8 @@ import httpx
 import msgspec
 from msgspec import Struct, field
 
+from kii_push.cli import signature
 from kii_push.cli.failure import Failure, Status
-from kii_push.cli.signature import SigV4
 from kii_push.errors import Outcome
 
 # API Gateway gives up on a function after 29 seconds.
@@ -36,8 +36,8 @@ class Api:
     def __init__(self, url: str, region: str | None) -> None:
         """Take the region from `url` or the AWS settings unless it is given. Raises Failure."""
         in_name = _HOST.fullmatch(_host(url))
-        signature = SigV4(region or (in_name[1] if in_name else None))
-        self._http = httpx.Client(auth=signature, timeout=_TIMEOUT_SECONDS)
+        signed = signature.from_environment(region or (in_name[1] if in_name else None))
+        self._http = httpx.Client(auth=signed, timeout=_TIMEOUT_SECONDS)
         self._url = url.rstrip("/")
 
     def __enter__(self) -> Self:

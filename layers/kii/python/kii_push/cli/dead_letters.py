@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kii_push.cli import output
 from kii_push.cli.failure import Failure, Status
 from kii_push.cli.options import Json
+from kii_push.common import aws
 from kii_push.dead_letters.actions import HIDE_SECONDS, CauseList, RedriveResult
 from kii_push.errors import Outcome
 
@@ -186,7 +187,7 @@ def _invoke(function: str, region: str | None, event: dict[str, Any]) -> Any:
         answer = client.invoke(FunctionName=function, Payload=codec.dumps(event).encode())
         content = answer["Payload"].read()
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = aws.code(error)
         raise Failure(f"{function} cannot be invoked: {code}.", _NEXT_STEPS.get(code, "")) from None
     except BotoCoreError as error:
         raise Failure(f"{function} cannot be invoked: {error}", status=Status.USAGE) from None

@@ -58,13 +58,15 @@ def failing_as(
     try:
         yield
     except ClientError as refused:
-        code = refused.response["Error"]["Code"]
-        raise _with_code((refusal or error)(f"{what} refused: {code}"), code) from None
+        became = (refusal or error)(f"{what} refused: {code(refused)}")
+        became.aws_code = code(refused)
+        raise became from None
     except BotoCoreError as failure:
-        code = type(failure).__name__
-        raise _with_code(error(f"{what} cannot be reached: {code}"), code) from None
+        became = error(f"{what} cannot be reached: {code(failure)}")
+        became.aws_code = code(failure)
+        raise became from None
 
 
-def _with_code(error: PushError, code: str) -> PushError:
-    error.aws_code = code
-    return error
+def code(error: ClientError | BotoCoreError) -> str:
+    """Return AWS's code for why it refused a call, or the kind of failure if it did not answer."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__

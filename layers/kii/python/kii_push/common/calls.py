@@ -4,9 +4,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from kii_push.common import observability, table
+from kii_push.common import aws, observability, table
+from kii_push.errors import LedgerError
 
 if TYPE_CHECKING:
     import httpx
@@ -45,17 +44,18 @@ class CallCounter:
             self._calls = 0
             self._written_at = time.monotonic()
         try:
-            answer = self._client.update_item(
-                TableName=self._table_name,
-                Key=table.calls_key(),
-                UpdateExpression="SET expires = :expires ADD calls :calls",
-                ExpressionAttributeValues={
-                    ":calls": {"N": str(calls)},
-                    ":expires": table.expires(days=table.CALLS_DAYS),
-                },
-                ReturnValues="UPDATED_NEW",
-            )
-        except (ClientError, BotoCoreError) as error:
+            with aws.failing_as(LedgerError, "the ledger"):
+                answer = self._client.update_item(
+                    TableName=self._table_name,
+                    Key=table.calls_key(),
+                    UpdateExpression="SET expires = :expires ADD calls :calls",
+                    ExpressionAttributeValues={
+                        ":calls": {"N": str(calls)},
+                        ":expires": table.expires(days=table.CALLS_DAYS),
+                    },
+                    ReturnValues="UPDATED_NEW",
+                )
+        except LedgerError as error:
             with self._lock:
                 self._calls += calls
             observability.crashed(error)

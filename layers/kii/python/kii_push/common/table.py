@@ -15,8 +15,12 @@ docs/architecture.md lists the attributes.
 
 import time
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 # How long the items that are not pushes or broadcasts are kept.
 RATE_SECONDS = 3600
@@ -41,6 +45,7 @@ BROADCAST_SHARDS = 16
 _DAY_SECONDS = 86_400
 
 type Key = dict[str, Any]
+type Item = Mapping[str, Any]
 
 
 def push_key(push_id: str) -> Key:
@@ -86,6 +91,25 @@ def expires(*, days: int = 0, seconds: int = 0) -> dict[str, str]:
 def now() -> dict[str, str]:
     """Return the attribute value for this moment: ISO 8601, to the millisecond."""
     return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}
+
+
+def text(item: Item, name: str) -> str | None:
+    """Return an item's attribute that holds text, None if it has none of this name."""
+    return item[name]["S"] if name in item else None
+
+
+def number(item: Item, name: str) -> int:
+    """Return an item's attribute that holds a whole number, 0 if it has none of this name."""
+    return int(item[name]["N"]) if name in item else 0
+
+
+def item_that_refused(error: "ClientError") -> Item:
+    """Return the item for which a condition did not hold, for a write that asked for ALL_OLD then.
+
+    It is empty if there is no such item any more.
+    """
+    # boto3 puts the item beside the error, where its stubs do not expect it.
+    return cast("Item", cast("dict[str, Any]", error.response).get("Item", {}))
 
 
 def _key(pk: str) -> Key:

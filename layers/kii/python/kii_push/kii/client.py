@@ -5,7 +5,6 @@ Kii's other operations have modules of their own, as classes that take a KiiClie
 """
 
 import contextlib
-import random
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from kii_push.common.backoff import equal_jitter
 from kii_push.errors import (
     KiiError,
     KiiUnavailable,
@@ -194,7 +194,7 @@ class KiiClient:
             try:
                 return self._once(method, url, headers, json)
             except PushError as error:
-                wait = max(pause * random.uniform(0.5, 1), _asked_wait(error))  # noqa: S311 (no secret)
+                wait = max(equal_jitter(pause), _asked_wait(error))
                 if not _in_passing(error) or self._clock() + wait > latest:
                     raise
             self._sleep(wait)

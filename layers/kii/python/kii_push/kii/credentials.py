@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from kii_push.common import aws
 from kii_push.common.single_flight import SingleFlight
 from kii_push.errors import SecretError
 
@@ -71,12 +70,8 @@ class CredentialsSource:
         return credentials
 
     def _look_up(self) -> Credentials:
-        try:
+        with aws.failing_as(SecretError, f"the secret {self._secret_id}"):
             answer = self._client.get_secret_value(SecretId=self._secret_id)
-        except ClientError as error:
-            raise self._error(f"cannot be read: {error.response['Error']['Code']}") from None
-        except BotoCoreError as error:
-            raise self._error(f"cannot be read: {type(error).__name__}") from None
         try:
             secret = json.loads(answer.get("SecretString", ""))
         except (ValueError, RecursionError):

@@ -4,12 +4,12 @@ The token is in a secret (`stored_token`), and whoever finds it due or refused r
 (`token_lease`). Meanwhile the others use the old one, or wait if it is of no use any more.
 """
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from kii_push.common import observability
+from kii_push.common.backoff import equal_jitter
 from kii_push.errors import LedgerError, PushError
 from kii_push.kii.credentials import Credentials, CredentialsSource
 from kii_push.kii.stored_token import SharedTokenError, StoredToken, Token
@@ -81,7 +81,7 @@ class SharedToken:
                 return Session(credentials, usable)
             if self._clock() + pause > deadline:
                 raise SharedTokenError(f"the lease on the token is with others for {WAIT_SECONDS} s")
-            self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+            self._sleep(equal_jitter(pause))
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _renewed(

@@ -6,9 +6,9 @@ latest token; `failedUntil` (Unix seconds) and `failedCredentials` (a fingerprin
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from kii_push.common import aws, table
 from kii_push.errors import LedgerError, LoginFailed
@@ -23,8 +23,6 @@ FAILURE_SECONDS = 10
 
 # Many environments ask for the one item at a time. The lease is not free then, but the table works.
 _THROTTLED = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"}
-
-type _Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,10 @@ class TokenLease:
                 return None
             raise
         # boto3 repeats a call whose answer does not come. Then our own lease is what is in the way.
-        if _text(item, "holder") == holder:
-            return Lease(holder, _text(item, "version"))
-        if _number(item, "failedUntil") > now and _text(item, "failedCredentials") == credentials:
-            raise login_failed_recently(_number(item, "failedUntil") - now)
+        if table.text(item, "holder") == holder:
+            return Lease(holder, table.text(item, "version"))
+        if table.number(item, "failedUntil") > now and table.text(item, "failedCredentials") == credentials:
+            raise login_failed_recently(table.number(item, "failedUntil") - now)
         return None
 
     def release(self, lease: Lease, *, version: str | None, failed: str | None) -> None:
@@ -98,7 +96,7 @@ class TokenLease:
             except self._client.exceptions.ConditionalCheckFailedException:
                 return
 
-    def _taken(self, holder: str, credentials: str, now: int) -> _Item:
+    def _taken(self, holder: str, credentials: str, now: int) -> table.Item:
         """Try to take the lease; return the item as it is then, whoever holds it."""
         try:
             answer = self._client.update_item(
@@ -119,8 +117,7 @@ class TokenLease:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            # ALL_OLD puts the item beside the error, where boto3's stubs do not expect it.
-            return cast("_Item", cast("dict[str, Any]", refused.response)["Item"])
+            return table.item_that_refused(refused)
         return answer["Attributes"]
 
 
@@ -129,11 +126,3 @@ def login_failed_recently(seconds: int) -> LoginFailed:
     error = LoginFailed(f"a login failed a moment ago; the next one is in {seconds} s")
     error.retry_after = seconds
     return error
-
-
-def _text(item: _Item, name: str) -> str | None:
-    return item[name]["S"] if name in item else None
-
-
-def _number(item: _Item, name: str) -> int:
-    return int(item[name]["N"]) if name in item else 0

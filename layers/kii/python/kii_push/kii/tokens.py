@@ -1,12 +1,12 @@
 """The admin access token of one environment: kept while it is good, and replaced once when Kii rejects it."""
 
 import math
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from kii_push.common import observability
+from kii_push.common.backoff import equal_jitter
 from kii_push.common.single_flight import SingleFlight
 from kii_push.errors import LedgerError, PushError
 from kii_push.kii.credentials import Credentials, CredentialsSource
@@ -97,7 +97,7 @@ class TokenSource:
 
     def _renewed(self) -> _Kept:
         session = self._shared_session() or self._own_session()
-        look_again = self._clock() + _LOOK_AGAIN_SECONDS * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+        look_again = self._clock() + equal_jitter(_LOOK_AGAIN_SECONDS)
         return _Kept(session, max(session.token.due_at, look_again))
 
     def _shared_session(self) -> Session | None:

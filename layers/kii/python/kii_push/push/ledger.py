@@ -130,12 +130,14 @@ class Ledger:
         now = int(time.time())
         claimed, held = self._put_claim(token, request, now)
         if claimed:
-            doubt = _text(held, "outcome") in {Outcome.UNKNOWN, table.IN_FLIGHT}
-            return Claim(request.id, token, doubt, tries=_number(held, "tries") + 1)
+            doubt = table.text(held, "outcome") in {Outcome.UNKNOWN, table.IN_FLIGHT}
+            return Claim(request.id, token, doubt, tries=table.number(held, "tries") + 1)
         # boto3 repeats a call whose answer does not come. Then our own claim is in the way. Its own doubt is
         # counted already; any other is of an earlier try.
-        if _text(held, "claim") == token:
-            return Claim(request.id, token, doubt=_number(held, "doubts") > 1, tries=_number(held, "tries"))
+        if table.text(held, "claim") == token:
+            return Claim(
+                request.id, token, doubt=table.number(held, "doubts") > 1, tries=table.number(held, "tries")
+            )
         return self._held(request, held, now)
 
     def record(self, request: PushRequest, claim: Claim, end: Receipt | PushError) -> Receipt | PushError:
@@ -185,31 +187,31 @@ class Ledger:
         return PushRecord(
             id=push_id,
             outcome=cast("Any", outcome),
-            attempts=_number(item, "attempts"),
+            attempts=table.number(item, "attempts"),
             updated_at=item["updatedAt"]["S"],
-            created_at=_text(item, "createdAt"),
-            door=cast("Any", _text(item, "door")),
-            sender=_text(item, "sender"),
-            push_message_id=_text(item, "pushMessageID"),
-            object_id=_text(item, "objectID"),
-            error_code=_text(item, "errorCode"),
-            reason=_text(item, "reason"),
+            created_at=table.text(item, "createdAt"),
+            door=cast("Any", table.text(item, "door")),
+            sender=table.text(item, "sender"),
+            push_message_id=table.text(item, "pushMessageID"),
+            object_id=table.text(item, "objectID"),
+            error_code=table.text(item, "errorCode"),
+            reason=table.text(item, "reason"),
         )
 
     def _held(self, request: PushRequest, held: Mapping[str, Any], now: int) -> Receipt:
         """Return the receipt of a push that cannot be claimed, or raise why it cannot."""
         outcome = held["outcome"]["S"]
-        if _number(held, "v") > table.PUSH_VERSION:
+        if table.number(held, "v") > table.PUSH_VERSION:
             # Whether it is the same push, only that release can tell.
             raise InFlight(f"a later release holds the push {request.id}", retry_after=_LOOK_AGAIN_SECONDS)
         if not _is_same(held, request):
             raise IDConflict(f"the id {request.id} was used for another push")
         if outcome == Outcome.SENT:
-            object_id = _text(held, "objectID")
+            object_id = table.text(held, "objectID")
             written = None if object_id is None else ObjectWrite(created=False, object_id=object_id)
-            return Receipt(_text(held, "pushMessageID"), replayed=True, written=written)
+            return Receipt(table.text(held, "pushMessageID"), replayed=True, written=written)
         if outcome == Outcome.CANCELLED:
-            raise Cancelled(_text(held, "reason") or f"the push {request.id} was cancelled")
+            raise Cancelled(table.text(held, "reason") or f"the push {request.id} was cancelled")
         if outcome not in {table.IN_FLIGHT, Outcome.UNKNOWN}:
             # `scheduled` and not due, or a state that a later release has written.
             raise InFlight(f"the push {request.id} is {outcome}", retry_after=_LOOK_AGAIN_SECONDS)
@@ -220,7 +222,7 @@ class Ledger:
             raise InFlight(f"the push {request.id} is being sent", retry_after=wait)
         times = "an earlier try of this push may"
         if request.on_unknown == "resend":
-            times = f"{_number(held, 'doubts')} tries of this push may"
+            times = f"{table.number(held, 'doubts')} tries of this push may"
         error = DoubtRemains(f"{times} have reached Kii")
         if outcome == table.IN_FLIGHT:
             # The sender that held the claim died before it recorded the end.
@@ -308,9 +310,7 @@ class Ledger:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
-                # ALL_OLD puts the item beside the error, where boto3's stubs do not expect it. There is none
-                # if the item has vanished.
-                return False, cast("dict[str, Any]", error.response).get("Item", {})
+                return False, table.item_that_refused(error)
         return True, answer.get("Attributes", {})
 
 
@@ -342,7 +342,7 @@ def _claimable(request: PushRequest, now: int) -> tuple[str, dict[str, Any]]:
 def _is_same(held: Mapping[str, Any], request: PushRequest) -> bool:
     """Say whether an item is of this very push."""
     fingerprint = request.fingerprint if "v" in held else request.fingerprint_before_v
-    return _text(held, "fingerprint") == fingerprint
+    return table.text(held, "fingerprint") == fingerprint
 
 
 def _final(request: PushRequest, claim: Claim, end: Receipt | PushError) -> Receipt | PushError:
@@ -359,11 +359,3 @@ def _final(request: PushRequest, claim: Claim, end: Receipt | PushError) -> Rece
     if end.outcome == Outcome.NOT_SENT and not tries_are_left:
         return Exhausted(f"{end.reason}; this was try {claim.tries}")
     return end
-
-
-def _number(item: Mapping[str, Any], name: str) -> int:
-    return int(item[name]["N"]) if name in item else 0
-
-
-def _text(item: Mapping[str, Any], name: str) -> str | None:
-    return item[name]["S"] if name in item else None

@@ -1,6 +1,5 @@
 """Deliver a batch of SQS messages side by side: in order within a group, retried later and later, on time."""
 
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from itertools import batched
 from typing import Any
 
 from kii_push.common import observability
+from kii_push.common.backoff import full_jitter
 from kii_push.errors import QueueError
 from kii_push.push.request import Origin
 from kii_push.queues.sqs import BATCH_SIZE, Queue
@@ -126,7 +126,7 @@ def retry_seconds(receives: int, retry_after_seconds: int) -> int:
     """Return the time to the next try: `retry_after_seconds`, and on top exponential with full jitter."""
     maximum = MAX_LATE_RETRY_SECONDS if receives > LATE_RECEIVES_COUNT else MAX_RETRY_SECONDS
     longest = min(maximum, RETRY_SECONDS * 2 ** min(receives - 1, 10))
-    return retry_after_seconds + round(random.uniform(0, longest))  # noqa: S311 (no secret)
+    return retry_after_seconds + round(full_jitter(longest))
 
 
 def _lanes(records: Iterable[Record]) -> list[list[Record]]:
