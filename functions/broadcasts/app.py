@@ -10,8 +10,8 @@ from kii_push.api import params
 from kii_push.broadcast import fan_out
 from kii_push.broadcast import request as broadcast_request
 from kii_push.broadcast.store import Broadcasts
-from kii_push.common import aws
-from kii_push.errors import InvalidRequest, NotFound, Violation
+from kii_push.common import aws, observability
+from kii_push.errors import InvalidRequest, NotFound, QueueError, Violation
 from kii_push.push.preflight import Preflight
 from kii_push.queues.sqs import Queue
 
@@ -41,10 +41,15 @@ def start_broadcast(event: api.Event) -> api.Answer:
     if key not in {None, broadcast_id}:
         raise InvalidRequest(Violation("id", "is not the one in the Idempotency-Key header"))
     headers = {"Location": f"/broadcasts/{broadcast_id}"}
-    if broadcasts.accept(broadcast):
-        fan_out.begin(broadcast_id, positions)
-    else:
+    if not broadcasts.accept(broadcast):
         headers["Idempotent-Replayed"] = "true"
+    else:
+        try:
+            fan_out.begin(broadcast_id, positions)
+        except QueueError as error:
+            # The queue may have taken the message, and only its answer was lost.
+            observability.refused("POST", "/broadcasts", error)
+            return api.doubt(event, "It is not known whether the broadcast began", broadcast_id)
     return api.answer(HTTPStatus.ACCEPTED, {"id": broadcast_id, "requestID": api.request_id(event)}, headers)
 
 

@@ -29,7 +29,9 @@ def handler(event: Any, context: "LambdaContext") -> None:
     """Send the push; one that Kii cannot take now goes to the push queue, which retries it."""
     body = as_message(event)
     # The scheduler may deliver a firing twice, as two invocations: only an ID of its own makes them one push.
-    push = UnattendedPush(body, context.aws_request_id, Origin("schedule"), needs_id=True)
+    push = UnattendedPush(
+        body, context.aws_request_id, Origin("schedule"), needs_id=True, queue=push_queue.name
+    )
     settlement = delivery.deliver(push)
     observability.count(settlement.outcome)
     if settlement.outcome is None:

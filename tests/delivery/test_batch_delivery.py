@@ -277,6 +277,22 @@ def test_who_puts_a_push_back_is_not_who_sent_it(
     assert (found(ledger).outcome, found(ledger).sender) == ("sent", "AROASHOP:job")
 
 
+def test_a_push_that_is_put_back_is_its_senders_even_if_it_was_never_claimed(
+    batches: BatchDelivery, queue: Queue, ledger: Ledger
+) -> None:
+    [record] = received(queue, body())
+    batches.deliver([sent_by("AROAREDRIVE:redrive", record, sender="AROASHOP:job")], ample_time)
+    assert found(ledger).sender == "AROASHOP:job"
+
+
+def test_who_puts_back_a_push_of_a_schedule_is_not_its_sender(
+    batches: BatchDelivery, queue: Queue, ledger: Ledger
+) -> None:
+    [record] = received(queue, body())
+    batches.deliver([sent_by("AROAREDRIVE:redrive", record)], ample_time)
+    assert (found(ledger).outcome, found(ledger).sender) == ("sent", None)
+
+
 @pytest.mark.parametrize("sender_id", ["AROAOTHER:redrive", "AROAOTHER:AROAREDRIVE:", "AROAREDRIVE2:redrive"])
 def test_nobody_can_pass_for_who_puts_pushes_back(
     kii: ScriptedKii, batches: BatchDelivery, queue: Queue, ledger: Ledger, sender_id: str

@@ -112,13 +112,16 @@ def test_a_function_that_may_log_in_to_kii_may_share_its_token(function: str) ->
     assert not logs_in or allows(role, "dynamodb:UpdateItem", "Ledger")
 
 
-# Senders use every kind of item. These only count their calls of Kii, or read what became of a push.
-CALLS, LEASE, PUSH = "calls#*", "lease#*", "push#*"
+# Senders use every kind of item. These only count their calls of Kii, read what became of a push, or keep
+# broadcasts.
+CALLS, LEASE, PUSH, BROADCAST = "calls#*", "lease#*", "push#*", "broadcast#*"
 ITEMS = {
     "TopicsFunction": (table.calls_key(), [CALLS, LEASE]),
     "SubscriptionsFunction": (table.calls_key(), [CALLS, LEASE]),
     "InstallationsFunction": (table.calls_key(), [CALLS, LEASE]),
     "PushesFunction": (table.push_key("order-42"), [PUSH]),
+    "BroadcastsFunction": (table.broadcast_key("sale"), [BROADCAST]),
+    "FanOutFunction": (table.push_key("broadcast:sale:1"), [BROADCAST, PUSH]),
 }
 
 
@@ -129,8 +132,11 @@ def test_a_function_that_sends_nothing_reaches_its_own_kinds_of_items_only(funct
     of_table = [each for each in statements(role) if "Ledger" in references(each["Resource"])]
 
     for statement in of_table:
+        if "dynamodb:Query" in as_list(statement["Action"]):
+            assert "/index/" in str(statement["Resource"])
+            continue
         # ForAllValues is true of a request without keys, so none of those may be allowed.
-        assert set(statement["Action"]) <= {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        assert set(statement["Action"]) <= {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
         assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": patterns}}
     assert of_table
     assert any(fnmatch.fnmatchcase(key["pk"]["S"], each) for each in patterns)

@@ -100,6 +100,7 @@ def test_the_gateways_log_and_the_functions_name_the_same_call() -> None:
     # Callers can choose the other request ID.
     assert logged["requestId"] == "$context.requestId"
     assert logged["caller"] == "$context.identity.userArn"
+    assert logged["sourceIp"] == "$context.identity.sourceIp"
 
 
 def test_the_metrics_are_where_the_functions_own_are() -> None:

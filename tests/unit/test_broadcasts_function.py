@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kii_push.broadcast.request import BroadcastRequest
+from kii_push.errors import QueueError
 from kii_push.queues.sqs import OutgoingMessage
 from tests import apps
 from tests.doubles.gateway import CALLER, REQUEST_ID, request_context
@@ -20,6 +21,7 @@ class Accepted:
     def __init__(self) -> None:
         self.requests: list[BroadcastRequest] = []
         self.begun: list[str] = []
+        self.queue_answers = True
 
     def accept(self, request: BroadcastRequest) -> bool:
         self.requests.append(request)
@@ -27,6 +29,8 @@ class Accepted:
 
     def send(self, message: OutgoingMessage) -> None:
         self.begun.append(json.loads(message.body)["broadcast"])
+        if not self.queue_answers:
+            raise QueueError("the queue did not answer")
 
 
 @pytest.fixture
@@ -77,6 +81,16 @@ def test_its_id_stands_in_the_body_or_in_the_header(
     [request] = accepted.requests
     assert request.job.sender == CALLER
     assert accepted.begun == ["sale"]
+
+
+def test_it_is_in_doubt_whether_a_broadcast_began_if_the_queue_does_not_answer(
+    app: ModuleType, accepted: Accepted
+) -> None:
+    accepted.queue_answers = False
+    status, problem = post(app, {**BROADCAST, "id": "sale"})
+    assert (status, problem["id"], problem["requestID"]) == (503, "sale", REQUEST_ID)
+    assert "outcome" not in problem
+    assert problem["detail"].startswith("Repeat the call with the same id")
 
 
 def test_one_id_in_the_body_and_another_in_the_header_are_refused(

@@ -158,6 +158,7 @@ FIELDS = [{"field": "message.gcm", "reason": "bad"}, {"field": "", "reason": "wo
             "The credentials need execute-api:Invoke on the API, and the signature the API's region.",
         ),
         (httpx.Response(429, json={"title": "Too many calls"}), 3, "Too many calls.", f"{LATER}."),
+        (httpx.Response(503, json={"title": "No answer"}), 4, "No answer.", AGAIN),
         (httpx.Response(502, text="<html>"), 4, "The API answered 502.", AGAIN),
         (httpx.Response(302), 1, "The API answered 302.", ""),
         (

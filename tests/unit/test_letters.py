@@ -59,6 +59,24 @@ def test_a_record_of_lambdas_is_the_push_of_an_invocation_that_failed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "attributes"),
+    [
+        (RECORD, {}),
+        (PUSH, {"ERROR_CODE": "429"}),
+        (PUSH, {"pushID": "p", "outcome": "rejected", "queue": "pushes"}),
+    ],
+    ids=["an invocation that failed", "from the scheduler", "from a queue"],
+)
+def test_only_an_old_letter_of_the_bundle_is_of_a_broadcast_by_its_body(
+    body: dict[str, Any], attributes: dict[str, str]
+) -> None:
+    of_a_broadcast = {**PUSH, "broadcast": "sale"}
+    body = {**body, "requestPayload": of_a_broadcast} if body is RECORD else of_a_broadcast
+    assert not read(body, None, **attributes).is_of_a_broadcast
+    assert read(of_a_broadcast, pushID="sale:1", outcome="unknown").is_of_a_broadcast
+
+
+@pytest.mark.parametrize(
     ("system", "attributes", "cause"),
     [
         (SOURCE, {}, "exhausted"),

@@ -21,6 +21,8 @@ CONTEXT: Any = SimpleNamespace(aws_request_id="invocation-1")
 class Outbox:
     """A queue that takes messages, or does not answer."""
 
+    name = "pushes"
+
     def __init__(self, *, answers: bool = True) -> None:
         self.sent: list[OutgoingMessage] = []
         self._answers = answers

@@ -184,6 +184,13 @@ def fault(event: Event) -> Answer:
     return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", _FAULT, members, {})
 
 
+def doubt(event: Event, what: str, own_id: str) -> Answer:
+    """Return the problem for a call that may have done its work: 503, to be repeated with the same ID."""
+    detail = "Repeat the call with the same id: it is not done twice."
+    members = {"detail": detail, "id": own_id, "requestID": request_id(event)}
+    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "about:blank", what, members, {"Retry-After": "5"})
+
+
 def _status(error: PushError) -> int:
     if type(error) in _STATUS_OF:
         return _STATUS_OF[type(error)]

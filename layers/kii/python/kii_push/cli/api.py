@@ -126,7 +126,8 @@ def _failure(answer: httpx.Response) -> Failure:
 def _status(answer: httpx.Response, problem: _Problem) -> Status:
     if problem.outcome is not None:
         return _OF_OUTCOME.get(problem.outcome, Status.REFUSED)
-    if answer.status_code in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
+    # The gateway's own 503 comes when a function did not run, and when one died after it had sent.
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         return Status.NOT_SENT
     return Status.UNKNOWN if answer.is_server_error else Status.REFUSED
 

@@ -29,7 +29,8 @@ class Letter:
     `push_id` is what the ledger knows the push by. `sent_at` (Unix seconds) is when the message was put
     there; for one that SQS itself moved, when it was first queued. `source` is the name of the queue that it
     came from, None if that is not known; `group` is its message group there. `sender` sent it, as far as is
-    known.
+    known. `is_of_a_broadcast` is only for letters of release 0.1.0, which do not name their queue: so a
+    letter says by its body, which the bundle itself queued or a sender wrote.
     """
 
     queue: Queue
@@ -41,6 +42,7 @@ class Letter:
     group: str | None = None
     source: str | None = None
     sender: str | None = None
+    is_of_a_broadcast: bool = False
 
     def is_stale(self) -> bool:
         """Say whether the push's `notAfter` has passed."""
@@ -62,11 +64,6 @@ class Letter:
         if self.cause == Outcome.UNKNOWN:
             value["onUnknown"] = "resend"
         return as_message(value)
-
-    @property
-    def is_of_a_broadcast(self) -> bool:
-        """Say whether it is one of a broadcast's pushes, by its own word."""
-        return "broadcast" in (_request(self.body) or {})
 
 
 def from_message(queue: Queue, message: "MessageTypeDef") -> Letter:
@@ -91,6 +88,9 @@ def from_message(queue: Queue, message: "MessageTypeDef") -> Letter:
         group=system.get("MessageGroupId") or given.get("group"),
         source=moved_from.rpartition(":")[2] if moved_from else given.get("queue"),
         sender=given.get("sender"),
+        is_of_a_broadcast="pushID" in given
+        and "queue" not in given
+        and "broadcast" in (_request(body) or {}),
     )
 
 

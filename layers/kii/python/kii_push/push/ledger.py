@@ -286,10 +286,10 @@ class Ledger:
             changes += ", door = :door"
             values[":door"] = {"S": origin.door}
         if origin and origin.sender:
-            # Whoever redrives a dead letter is not who sent the push.
-            changes += f", sender = {'if_not_exists(sender, :sender)' if origin.redriven else ':sender'}"
+            changes += ", sender = :sender"
             values[":sender"] = {"S": origin.sender}
-        else:
+        elif not (origin and (origin.redriven or origin.door == "broadcast")):
+            # A dead letter that does not name its sender is still that sender's push.
             stale.append("sender")
         changes += f" REMOVE {', '.join(stale)} ADD attempts :one, tries :one, doubts :one"
         return self._update(request.id, changes, condition, values)

@@ -101,7 +101,7 @@ class Origin:
     """Where a push came in, and who sent it there, as far as AWS says so.
 
     The door `broadcast` is the queue that only the bundle fills. `redriven`: it was a dead letter, and
-    `sender` put it back.
+    `sender` is whom that names.
     """
 
     door: Door

@@ -111,7 +111,7 @@ class BatchDelivery:
             sender = system.get("SenderId")
             # A role's ID, a colon, and the session's name, which whoever takes the role chooses.
             redriven = sender is not None and sender.startswith(f"{self._redrive_role_id}:")
-            origin = Origin("queue", sender, redriven)
+            origin = Origin("queue", _attribute(record, "sender") if redriven else sender, redriven)
         return UnattendedPush(
             record["body"],
             record["messageId"],
