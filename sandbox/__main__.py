@@ -19,6 +19,7 @@ from sandbox.runtime import Sandbox
 from sandbox.server import serve
 from sandbox.settings import policy
 from sandbox.settings.faults import FaultRule
+from sandbox.settings.rate import ContractRate
 from sandbox.store import StateError, Store
 
 
@@ -132,6 +133,7 @@ def _epilog() -> str:
             *_section("the seed file:", seed.__doc__),
             *_section("control calls, below /_sandbox:", calls.__doc__),
             *_section("a rule of /_sandbox/faults:", inspect.getdoc(FaultRule)),
+            *_section("the body of /_sandbox/rate:", inspect.getdoc(ContractRate)),
         ]
     )
 

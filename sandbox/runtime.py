@@ -10,6 +10,7 @@ from sandbox.request_log import RequestLog
 from sandbox.settings.clock import Clock
 from sandbox.settings.faults import Faults
 from sandbox.settings.policy import Policy
+from sandbox.settings.rate import NO_RATE, RateCounter
 from sandbox.store import Store
 
 
@@ -23,6 +24,7 @@ class Sandbox:
         self.clock = Clock()
         self.event_bus = EventBus()
         self.faults = Faults()
+        self.rate = RateCounter()
         self.requests = RequestLog()
         self.tokens = Tokens(store, self.clock, policy)
         self.devices = Devices(store, broker, self.clock, policy)
@@ -62,13 +64,14 @@ class Sandbox:
             self.store.run("INSERT OR REPLACE INTO settings VALUES ('clockOffsetMs', ?)", str(offset_ms))
 
     async def reset(self) -> None:
-        """Go back to the seed: all data, logs, faults and the clock. The bundle's URL stays."""
+        """Go back to the seed: all data, logs, faults, the rate and the clock. The bundle's URL stays."""
         dropped = self.devices.all_usernames()
         with self.store.transaction():
             self.store.clear()
             self.clock.offset_ms = 0
             plant(self.store, self._seed, self.clock.now_ms())
         self.faults.set([])
+        self.rate.set(NO_RATE)
         self.requests.entries.clear()
         for username in dropped:
             await self.devices.drop(username)

@@ -6,6 +6,7 @@ import { Card, MAX_DELIVERIES, named } from "./cards.js";
 import { busy, byId, show } from "./dom.js";
 import { Faults } from "./faults.js";
 import { setUpInstall } from "./install.js";
+import { ContractRate } from "./rate.js";
 import { SendForm } from "./send.js";
 
 const MAX_CARDS = 60;
@@ -18,6 +19,7 @@ const LOOK_MS = 3000; // who is online, and which rules have run out, is not ann
 const cards = new Map();
 const announcer = new Announcer(byId("announcer"));
 const faults = new Faults();
+const rate = new ContractRate();
 const sendForm = new SendForm();
 let devices = [];
 let recent = [];
@@ -69,7 +71,7 @@ function connection(state, text) {
 let looking = false;
 let again = false;
 
-/** Look at the devices, the faults and the bundle once more; asked for during a look, look again after it. */
+/** Look at the devices, the faults, the rate and the bundle once more; asked for during a look, look again after it. */
 async function look() {
   if (stream?.readyState !== EventSource.OPEN) return;
   again = true;
@@ -89,9 +91,10 @@ async function look() {
 }
 
 async function update() {
-  const [found, rules, bundle] = await Promise.all([read("devices"), read("faults"), read("bundle")]);
+  const [found, rules, limit, bundle] = await Promise.all([read("devices"), read("faults"), read("rate"), read("bundle")]);
   devices = found.devices;
   faults.update(rules);
+  rate.update(limit);
   sendForm.update(bundle.url, devices);
   draw();
 }

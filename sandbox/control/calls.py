@@ -5,6 +5,7 @@ GET    deliveries  what each device was sent, newest last; ?installationID= ?use
                    ?last=N for the newest N
 GET    requests    requests that reached Kii: method, path, status; ?after=SEQ
 PUT    faults      a list of rules in place of all others (below); GET: what they have left
+PUT    rate        {"perSecond": N, "window", "retryAfter"}: a contract rate (below); GET: the same
 PUT    clock       {"offsetMs": N} ahead of this machine's, or {"now": N}, by which tokens and endpoints
                    expire; GET: both
 DELETE state       back to the seed
@@ -35,6 +36,7 @@ from sandbox.kii.installation import installation_fields
 from sandbox.messages.delivery import log_entry
 from sandbox.runtime import Sandbox
 from sandbox.settings.faults import FaultRule
+from sandbox.settings.rate import ContractRate
 
 CONSOLE = Path(__file__).parents[1] / "console"
 
@@ -61,6 +63,20 @@ class BundleUrl(msgspec.Struct, forbid_unknown_fields=True):
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s?#]+$")]
 
 
+# What a body must be, for whoever sent another.
+_FORMS: dict[object, str] = {
+    ContractRate: '{"perSecond": N, "window": "fixed", "sliding" or "bucket", "retryAfter": SECONDS}, N a'
+    " whole number, 0 for no limit, the others optional",
+    list[FaultRule]: 'a list of {"match": {"method", "path"}, "times", "probability", "delayMs", "status",'
+    ' "body", "headers", "drop": "before" or "after", "after"}, all optional; `python -m sandbox --help`'
+    " explains them",
+    ClockChange: '{"offsetMs": N} or {"now": N}, whole numbers of milliseconds',
+    BundleUrl: '{"url": "https://..."}',
+    forwarding.ForwardRequest: '{"path": "/...", "body": JSON, "method": "GET", "POST", "PUT", "PATCH" or'
+    ' "DELETE"}, the last two optional',
+}
+
+
 def application(sandbox: Sandbox) -> ASGIApp:
     """Return the ASGI application for everything but the REST API."""
     calls = _ControlCalls(sandbox)
@@ -74,6 +90,8 @@ def application(sandbox: Sandbox) -> ASGIApp:
         Route("/_sandbox/events", calls.events),
         Route("/_sandbox/faults", calls.get_faults),
         Route("/_sandbox/faults", calls.put_faults, methods=["PUT"]),
+        Route("/_sandbox/rate", calls.get_rate),
+        Route("/_sandbox/rate", calls.put_rate, methods=["PUT"]),
         Route("/_sandbox/clock", calls.get_clock),
         Route("/_sandbox/clock", calls.put_clock, methods=["PUT"]),
         Route("/_sandbox/state", calls.reset, methods=["DELETE"]),
@@ -84,8 +102,6 @@ def application(sandbox: Sandbox) -> ASGIApp:
     handlers: Any = {
         HTTPException: _http_error,
         forwarding.BundleError: _bundle_error,
-        msgspec.MsgspecError: _bad_body,
-        UnicodeError: _bad_body,
     }
     return LocalOnlyMiddleware(Starlette(routes=routes, exception_handlers=handlers))
 
@@ -96,10 +112,6 @@ def _json(body: object, status: int = 200) -> Response:
 
 async def _page(_request: Request) -> Response:
     return FileResponse(CONSOLE / "index.html")
-
-
-async def _bad_body(_request: Request, error: Exception) -> Response:
-    return _json({"error": f"the body is not valid: {error}"}, 400)
 
 
 async def _http_error(_request: Request, error: HTTPException) -> Response:
@@ -186,7 +198,16 @@ class _ControlCalls:
 
     async def put_faults(self, request: Request) -> Response:
         """Put a list of rules in force in place of all others."""
-        self._sandbox.faults.set(msgspec.json.decode(await request.body(), type=list[FaultRule]))
+        self._sandbox.faults.set(await _decode(request, list[FaultRule]))
+        return Response(status_code=204)
+
+    async def get_rate(self, _request: Request) -> Response:
+        """Return the contract rate; `perSecond` is 0 when there is none."""
+        return _json(self._sandbox.rate.rate)
+
+    async def put_rate(self, request: Request) -> Response:
+        """Put a contract rate in force, or take it away; the counts start anew."""
+        self._sandbox.rate.set(await _decode(request, ContractRate))
         return Response(status_code=204)
 
     async def get_clock(self, _request: Request) -> Response:
@@ -196,7 +217,7 @@ class _ControlCalls:
 
     async def put_clock(self, request: Request) -> Response:
         """Move the time by which tokens and endpoints expire."""
-        change = msgspec.json.decode(await request.body(), type=ClockChange)
+        change = await _decode(request, ClockChange)
         clock = self._sandbox.clock
         if change.offset_ms is not None:
             clock.offset_ms = change.offset_ms
@@ -217,15 +238,23 @@ class _ControlCalls:
 
     async def put_bundle(self, request: Request) -> Response:
         """Set the base URL that `/_sandbox/send` sends to."""
-        url = msgspec.json.decode(await request.body(), type=BundleUrl).url
+        url = (await _decode(request, BundleUrl)).url
         self._sandbox.bundle_url = url.rstrip("/")
         return Response(status_code=204)
 
     async def send(self, request: Request) -> Response:
         """Forward a request, signed, to the bundle's HTTPS door; answer what it answers."""
-        wanted = msgspec.json.decode(await request.body(), type=forwarding.ForwardRequest)
+        wanted = await _decode(request, forwarding.ForwardRequest)
         status, body = await forwarding.forward(self._sandbox.bundle_url, wanted)
         return Response(body, status, media_type="application/json")
+
+
+async def _decode[T](request: Request, shape: type[T]) -> T:
+    """Return the body as `shape`. Raises HTTPException, as 400, which says what the body must be."""
+    try:
+        return msgspec.json.decode(await request.body(), type=shape)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise HTTPException(400, f"the body is not valid: {error}; it must be {_FORMS[shape]}") from error
 
 
 def _number(request: Request, name: str, absent: int) -> int:

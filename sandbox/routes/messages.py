@@ -7,6 +7,7 @@ from sandbox.messages import rules
 from sandbox.messages.payloads import Context
 from sandbox.people import access, directory
 from sandbox.rest.call import Call
+from sandbox.rest.contract_rate import rate_limited
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
 from sandbox.routes.topics import require_topic
@@ -71,6 +72,9 @@ def _sent_response(push_message_id: str) -> Response:
 
 
 ROUTES = [
-    route("/apps/{appID:segment}/users/{userID:segment}/push/messages", POST=direct),
-    route("/apps/{appID:segment}{scope:scope}/topics/{topicID:segment}/push/messages", POST=to_topic),
+    route("/apps/{appID:segment}/users/{userID:segment}/push/messages", POST=rate_limited(direct)),
+    route(
+        "/apps/{appID:segment}{scope:scope}/topics/{topicID:segment}/push/messages",
+        POST=rate_limited(to_topic),
+    ),
 ]

@@ -6,6 +6,7 @@ See docs/kii-push-api.md §6.1.
 from sandbox.kii import errors
 from sandbox.people import access
 from sandbox.rest.call import Call
+from sandbox.rest.contract_rate import rate_limited
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
@@ -51,4 +52,4 @@ def _not_found(stored: StoredObject) -> errors.KiiError:
 
 _BODY = "/apps/{appID:segment}{scope:scope}/buckets/{bucketID:segment}/objects/{objectID:segment}/body"
 
-ROUTES = [route(_BODY, GET=get, PUT=put, DELETE=delete)]
+ROUTES = [route(_BODY, GET=get, PUT=rate_limited(put), DELETE=rate_limited(delete))]

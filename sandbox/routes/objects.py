@@ -10,6 +10,7 @@ import msgspec
 from sandbox.kii import errors
 from sandbox.people import access
 from sandbox.rest.call import Call
+from sandbox.rest.contract_rate import rate_limited
 from sandbox.rest.endpoint import route
 from sandbox.rest.response import Response
 from sandbox.routes.bucket_events import object_changed
@@ -186,6 +187,12 @@ def _etag(version: int) -> dict[str, str]:
 _BUCKET = "/apps/{appID:segment}{scope:scope}/buckets/{bucketID:segment}"
 
 ROUTES = [
-    route(f"{_BUCKET}/objects", POST=create),
-    route(f"{_BUCKET}/objects/{{objectID:segment}}", GET=get, PUT=replace, PATCH=update, DELETE=delete),
+    route(f"{_BUCKET}/objects", POST=rate_limited(create)),
+    route(
+        f"{_BUCKET}/objects/{{objectID:segment}}",
+        GET=get,
+        PUT=rate_limited(replace),
+        PATCH=rate_limited(update),
+        DELETE=rate_limited(delete),
+    ),
 ]

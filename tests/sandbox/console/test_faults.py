@@ -61,6 +61,32 @@ def test_rules_set_elsewhere_are_shown_and_kept(console: Console, kii: Kii) -> N
     assert kii.control("GET", "/faults").json() == []
 
 
+def test_the_contract_rate_is_set_and_shown(console: Console, kii: Kii) -> None:
+    region = console.page.get_by_role("region", name="Faults")
+    field, window = region.get_by_label("Contract rate"), region.get_by_label("Counted by")
+    expect(region).to_contain_text("0: no limit.")
+    field.fill("1")
+    window.select_option("sliding second")
+    expect(region).to_contain_text("On: beyond 1 sends a second Kii answers 429.")
+    assert kii.control("GET", "/rate").json() == {"perSecond": 1, "window": "sliding", "retryAfter": None}
+    push(kii, EVERYWHERE)
+    assert kii.send(EVERYWHERE).status_code == 429
+    field.fill("1.5")
+    field.blur()
+    expect(region.get_by_text("Nothing changed. Give a whole number from 0 to 100000.")).to_be_visible()
+    assert kii.control("GET", "/rate").json()["perSecond"] == 1
+
+
+def test_a_contract_rate_set_elsewhere_is_shown(console: Console, kii: Kii) -> None:
+    kii.control("PUT", "/rate", json={"perSecond": 20, "window": "bucket", "retryAfter": 2})
+    region = console.page.get_by_role("region", name="Faults")
+    expect(region.get_by_label("Contract rate")).to_have_value("20")
+    expect(region.get_by_label("Counted by").locator(":checked")).to_have_text("bucket")
+    expect(region).to_contain_text("beyond 20 sends a second Kii answers 429, with Retry-After: 2.")
+    kii.reset()
+    expect(region).to_contain_text("0: no limit.")
+
+
 def test_reset_asks_first(console: Console, kii: Kii) -> None:
     page = console.page
     kii.install("bob", "ANDROID")
