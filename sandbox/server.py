@@ -13,16 +13,25 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sandbox.app import App
 from sandbox.kii import errors
 from sandbox.mqtt.mosquitto import BrokerError
-from sandbox.rest.gateway import DROP_EXTENSION
+from sandbox.rest.connection import EXTENSION, Connection
 from sandbox.runtime import Sandbox
 
 
 class _Protocol(HttpToolsProtocol):
-    """Offers each request a way to cut its TCP connection, as an ASGI extension; refuses in Kii's shape."""
+    """Offers each request its TCP connection, as an ASGI extension; refuses in Kii's shape."""
+
+    _request_connection: Connection | None = None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {DROP_EXTENSION: {"cut": self.transport.abort}}
+        self._request_connection = Connection(self.transport)
+        self.scope["extensions"] = {EXTENSION: {"connection": self._request_connection}}
+
+    def shutdown(self) -> None:
+        """Close the connection as soon as it has answered; at once if the answer drips."""
+        super().shutdown()
+        if self._request_connection is not None and self._request_connection.dripping:
+            self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         error = errors.invalid_input({"request": msg})

@@ -105,7 +105,7 @@ function rulesOf(faults, share) {
 function faultOf({ match, times, probability: _, ...rule }) {
   if (times !== null || match.method !== SENDS.method || match.path !== SENDS.path) return undefined;
   const sorted = same(rule);
-  return FAULTS.find((fault) => same({ delayMs: 0, status: null, body: null, headers: {}, drop: null, after: false, ...fault.rule }) === sorted);
+  return FAULTS.find((fault) => same({ delayMs: 0, status: null, body: null, headers: {}, drop: null, after: false, dripMs: 0, ...fault.rule }) === sorted);
 }
 
 const same = (rule) => JSON.stringify(Object.entries(rule).sort());

@@ -67,7 +67,9 @@ class BundleUrl(msgspec.Struct, forbid_unknown_fields=True):
 _FORMS: dict[object, str] = {
     ContractRate: '{"perSecond": N, "window": "fixed", "sliding" or "bucket", "retryAfter": SECONDS}, N a'
     " whole number, 0 for no limit, the others optional",
-    list[FaultRule]: 'a list of {"match": {"method", "path"}, "times", "probability", "delayMs", "status",'
+    list[
+        FaultRule
+    ]: 'a list of {"match": {"method", "path"}, "times", "probability", "delayMs", "dripMs", "status",'
     ' "body", "headers", "drop": "before" or "after", "after"}, all optional; `python -m sandbox --help`'
     " explains them",
     ClockChange: '{"offsetMs": N} or {"now": N}, whole numbers of milliseconds',

@@ -10,12 +10,12 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sandbox.kii import errors
 from sandbox.kii.errors import KiiError
+from sandbox.rest.connection import dripping, drop
 from sandbox.rest.response import Response, encode_headers, respond
 from sandbox.runtime import Sandbox
 from sandbox.settings.faults import FaultRule
 
 OVERRIDE_METHODS = ("PUT", "PATCH", "DELETE")  # what a POST can say it is, by `X-HTTP-Method-Override`
-DROP_EXTENSION = "sandbox.drop"  # the ASGI extension by which the server offers to cut a connection
 
 _log = logging.getLogger(__name__)
 
@@ -35,14 +35,15 @@ class Gateway:
         if method == "POST" and override in OVERRIDE_METHODS:
             method = override
         entry = self._sandbox.requests.add(self._sandbox.clock.now_ms(), method, scope["path"])
+        # A preflight is the browser's own: a fault is for the request that it is about.
+        rule = None if method == "OPTIONS" else self._sandbox.faults.take_rule(method, scope["path"])
+        answer = dripping(scope, receive, rule.drip_ms) if rule is not None and rule.drip_ms else send
 
         async def recording(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
-            await send(message)
+            await answer(message)
 
-        # A preflight is the browser's own: a fault is for the request that it is about.
-        rule = None if method == "OPTIONS" else self._sandbox.faults.take_rule(method, scope["path"])
         scope = {
             **scope,
             "method": method,
@@ -75,7 +76,7 @@ class Gateway:
         if not acts_first:
             await asyncio.sleep(rule.delay_ms / 1000)
         if rule.drop == "before":
-            await _drop(scope, receive)
+            await drop(scope, receive, rule.drip_ms)
             return
         if rule.status is not None and not acts_first:
             await _respond_fault(rule, send)
@@ -91,7 +92,7 @@ class Gateway:
         await self._answer(scope, receive, hold)
         await asyncio.sleep(rule.delay_ms / 1000)
         if rule.drop == "after":
-            await _drop(scope, receive)
+            await drop(scope, receive, rule.drip_ms)
         elif rule.status is not None:
             await _respond_fault(rule, send)
         else:
@@ -133,10 +134,3 @@ async def _preflight(scope: Scope, send: Send) -> None:
     }
     await send({"type": "http.response.start", "status": 200, "headers": encode_headers(headers)})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _drop(scope: Scope, receive: Receive) -> None:
-    """Cut the connection; return once the server has noticed, so that it adds no answer of its own."""
-    scope["extensions"][DROP_EXTENSION]["cut"]()
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -1,4 +1,4 @@
-"""Faults on demand: rules that delay, refuse or cut requests, before or after they take effect."""
+"""Faults on demand: rules that delay, refuse, drip or cut requests, before or after they take effect."""
 
 import fnmatch
 import random
@@ -25,7 +25,9 @@ class FaultRule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_o
     `delayMs`: wait this long, then go on; a caller who hangs up meanwhile is not served. `status` (with
     `body`, any JSON, and `headers`): answer so without acting. `drop`: cut the TCP connection without an
     answer, `before` or `after` the request took effect. `after`: let the request act first; `delayMs` and
-    `status` then apply to its answer.
+    `status` then apply to its answer. `dripMs`: send the answer a byte at a time, each after so many
+    milliseconds: an interim `102 Processing`, the head, the body; the connection is closed after it. With
+    `drop`, the interim answer is all that comes before the cut. A drip ends when the caller hangs up.
     """
 
     match: RequestPattern = msgspec.field(default_factory=RequestPattern)
@@ -37,6 +39,7 @@ class FaultRule(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_o
     headers: dict[HeaderName, HeaderText] = {}
     drop: Literal["before", "after"] | None = None
     after: bool = False
+    drip_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
 
 
 class Faults:

@@ -168,9 +168,13 @@ def test_a_polite_end(signum: signal.Signals) -> None:
         assert str(port) in child.stdout.readline()  # it says so once it is ready
         with Kii(f"http://127.0.0.1:{port}") as kii:
             kii.install("bob", "MQTT")
-            with kii.http.stream("GET", "/_sandbox/events"):
-                child.send_signal(signum)
-                rest = child.stdout.read()
+            kii.faults({"match": {"path": "*/topics"}, "dripMs": 200})
+            with socket.create_connection(("127.0.0.1", port)) as dripping:
+                dripping.sendall(b"GET /api/apps/sandbox-app/topics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert dripping.recv(1) == b"H"
+                with kii.http.stream("GET", "/_sandbox/events"):
+                    child.send_signal(signum)
+                    rest = child.stdout.read()
 
     assert child.returncode == 0
     assert rest == ""
