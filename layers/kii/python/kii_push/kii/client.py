@@ -27,6 +27,7 @@ from kii_push.errors import (
     kii_error,
 )
 from kii_push.kii.credentials import Credentials, CredentialsSource
+from kii_push.kii.deadline import bound, total_deadline
 from kii_push.kii.identifiers import APP, Scope, encode
 from kii_push.kii.response import Response, content, id_or_none
 from kii_push.kii.shared_token import Session, SharedToken
@@ -34,6 +35,8 @@ from kii_push.kii.tokens import TokenSource
 
 # In seconds. Kii fans a push out before it answers, so reading waits longer than connecting.
 TIMEOUT = httpx.Timeout(10, connect=3)
+# In all for an exchange, however slowly the answer comes: a login and a send fit into an API function's 28 s.
+EXCHANGE_SECONDS = 12
 # With many more threads than this, one client's throughput collapses on its pool lock (docs/decisions.md).
 MAX_CONNECTIONS = 16
 # Pauses before the second and the third attempt of a GET, each shortened at random by up to a half.
@@ -206,8 +209,10 @@ class KiiClient:
         except httpx.InvalidURL:
             raise KiiUnreachable("Kii cannot be reached (InvalidURL)") from None
         try:
-            response = self._http.send(request, stream=True)
-            with contextlib.closing(response):
+            with (
+                total_deadline(EXCHANGE_SECONDS),
+                contextlib.closing(self._http.send(request, stream=True)) as response,
+            ):
                 answer = Response(response.status_code, response.headers, content(response))
         except _NEVER_SENT as error:
             raise KiiUnreachable(f"Kii cannot be reached ({type(error).__name__})") from None
@@ -228,13 +233,14 @@ def http_client(
     """
     # Idle connections are dropped after httpx's default of 5 s: after a freeze they may be dead.
     limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-    return httpx.Client(
+    client = httpx.Client(
         timeout=TIMEOUT,
         limits=limits,
         transport=transport,
         headers={"Accept-Encoding": "identity"},
         event_hooks={"request": [on_request] if on_request else []},
     )
+    return bound(client)
 
 
 def _url(session: Session, path: str) -> str:
