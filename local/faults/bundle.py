@@ -94,7 +94,12 @@ class Bundle:
 
     def outcomes(self) -> dict[str, str]:
         """Return each push's outcome by its ID, as `GET /pushes/{id}` would tell it."""
-        found: dict[str, str] = {}
+        return self.ends()[0]
+
+    def ends(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return each push's outcome by its ID, and the reasons for those that have one."""
+        outcomes: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._stack.outputs.LedgerTable, ConsistentRead=True
         )
@@ -106,8 +111,11 @@ class Bundle:
                 outcome = item["outcome"]["S"]
                 if outcome == "in_flight" and int(item["heldUntil"]["N"]) <= time.time():
                     outcome = "unknown"
-                found[key.removeprefix(_PUSH)] = outcome
-        return found
+                push_id = key.removeprefix(_PUSH)
+                outcomes[push_id] = outcome
+                if "reason" in item:
+                    reasons[push_id] = item["reason"]["S"]
+        return outcomes, reasons
 
     def ended_for(self, reason: str) -> int:
         """Return of how many pushes the ledger has a reason that begins so."""

@@ -69,7 +69,8 @@ def run(stack: LocalStack, pushes: int, say: Say) -> Report:
         # A push that met many faults is put off for up to 15 minutes.
         _drained(bundle, say, within=960 + pushes / 20)
         seconds = time.monotonic() - begun
-        facts = Facts(kii.deliveries(), bundle.outcomes(), bundle.dead_letters())
+        outcomes, reasons = bundle.ends()
+        facts = Facts(kii.deliveries(), outcomes, bundle.dead_letters(), reasons)
         found_dead = bundle.ended_for("an earlier try of this push may have reached Kii")
     hold, resend = tally(held, "hold", facts), tally(resent, "resend", facts)
     broken = [*hold.broken, *resend.broken, *strangers([*held, *resent], facts)]

@@ -1,5 +1,6 @@
 """Hold what the ledger and the dead-letter queue say of each push against what Kii delivered."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,19 +8,26 @@ from dataclasses import dataclass
 _LOST = "lost"
 # How often Kii may have delivered a push at most, by its `onUnknown`.
 _MOST_DELIVERIES = {"hold": 1, "resend": 3}
+# What the ledger says of a push that Kii may have accepted. Whatever else it says proves that Kii did not.
+_DOUBTS = re.compile(
+    r"Kii gave no whole answer \((ReadTimeout|WriteTimeout|ReadError|WriteError|RemoteProtocolError)\)"
+    r"|Kii answered 50[024]\b"
+    r"|.*\btr(y|ies)( of this push)? may have reached Kii"
+)
 
 
 @dataclass(frozen=True)
 class Facts:
     """What is known of all pushes once the queue is empty, each by the push's ID.
 
-    `deliveries`: how often Kii delivered it. `outcomes`: the ledger's word. `dead_letters`: the outcomes that
-    its messages in the dead-letter queue carry.
+    `deliveries`: how often Kii delivered it. `outcomes` and `reasons`: the ledger's word. `dead_letters`: the
+    outcomes that its messages in the dead-letter queue carry.
     """
 
     deliveries: Counter[str]
     outcomes: Mapping[str, str]
     dead_letters: Mapping[str, list[str]]
+    reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,10 @@ def _broken(push_id: str, on_unknown: str, facts: Facts) -> Iterable[str]:
         case "unknown":
             if set(letters) != {"unknown"}:
                 yield f"{_LOST}: unknown, and no dead letter tells a person so"
+            # A sender that died leaves no reason.
+            reason = facts.reasons.get(push_id)
+            if reason and not _DOUBTS.match(reason):
+                yield f"unknown, though Kii cannot have accepted it: {reason}"
         case None:
             yield f"{_LOST}: no outcome, delivered {delivered} times"
         case _:

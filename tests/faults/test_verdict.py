@@ -7,13 +7,21 @@ import pytest
 
 from local.faults.verdict import Facts, strangers, tally
 
+EARLIER = "an earlier try of this push may have reached Kii"
 
-def facts(delivered: int = 0, outcome: str | None = None, letters: list[str] | None = None) -> Facts:
+
+def facts(
+    delivered: int = 0,
+    outcome: str | None = None,
+    letters: list[str] | None = None,
+    reason: str | None = None,
+) -> Facts:
     """Return what is known of the one push `p`."""
     return Facts(
         deliveries=Counter({"p": delivered}),
         outcomes={} if outcome is None else {"p": outcome},
         dead_letters={"p": letters} if letters else {},
+        reasons={"p": reason} if reason else {},
     )
 
 
@@ -23,6 +31,9 @@ def facts(delivered: int = 0, outcome: str | None = None, letters: list[str] | N
         ("hold", facts(1, "sent")),
         ("hold", facts(0, "unknown", ["unknown"])),
         ("hold", facts(1, "unknown", ["unknown"])),
+        ("hold", facts(1, "unknown", ["unknown"], "Kii gave no whole answer (ReadTimeout)")),
+        ("hold", facts(1, "unknown", ["unknown"], "Kii answered 500 without an error code")),
+        ("hold", facts(0, "unknown", ["unknown"], f"Kii answered 429 RATE; {EARLIER}")),
         ("hold", facts(1, "unknown", ["unknown", "unknown"])),
         ("resend", facts(1, "sent")),
         ("resend", facts(3, "sent")),
@@ -54,6 +65,20 @@ def test_a_promise_that_was_kept(on_unknown: str, known: Facts) -> None:
             "lost: unknown, and no dead letter tells a person so",
             1,
         ),
+        *(
+            (
+                "hold",
+                facts(0, "unknown", ["unknown"], reason),
+                f"unknown, though Kii cannot have accepted it: {reason}",
+                0,
+            )
+            for reason in (
+                "Kii answered 503 without an error code",
+                "Kii answered 429 without an error code",
+                "Kii cannot be reached (ConnectError)",
+                "Kii gave no whole answer (ConnectTimeout)",
+            )
+        ),
         ("hold", facts(0), "lost: no outcome, delivered 0 times", 1),
         ("hold", facts(1), "lost: no outcome, delivered 1 times", 1),
         ("hold", facts(1, "in_flight"), "ended as in_flight, delivered 1 times", 0),
@@ -78,6 +103,7 @@ def test_all_are_counted() -> None:
         deliveries=Counter({"a": 1, "b": 3, "c": 1, "d": 0}),
         outcomes={"a": "sent", "b": "sent", "c": "unknown", "d": "unknown"},
         dead_letters={"c": ["unknown"], "d": ["unknown"]},
+        reasons={},
     )
     found = tally(["a", "b", "c", "d"], "hold", known)
     assert (found.pushes, found.outcomes) == (4, {"sent": 2, "unknown": 2})
@@ -89,5 +115,5 @@ def test_all_are_counted() -> None:
     [{"deliveries": Counter({"q": 1})}, {"outcomes": {"q": "sent"}}, {"dead_letters": {"q": ["unknown"]}}],
 )
 def test_a_push_that_nobody_sent_is_noticed(seen: dict[str, Any]) -> None:
-    nothing: dict[str, Any] = {"deliveries": Counter(), "outcomes": {}, "dead_letters": {}}
+    nothing: dict[str, Any] = {"deliveries": Counter(), "outcomes": {}, "dead_letters": {}, "reasons": {}}
     assert strangers(["p"], Facts(**{**nothing, **seen})) == ["q: nobody sent it"]
