@@ -1,6 +1,6 @@
 """Everything that is replaced in MiniStack."""
 
-from local.aws_emulator import callers, gateway, rights, schedules
+from local.aws_emulator import callers, gateway, rights, schedules, workers
 
 
 def apply(*, evaluate_iam: bool) -> None:
@@ -9,5 +9,6 @@ def apply(*, evaluate_iam: bool) -> None:
     gateway.apply()
     rights.apply()
     schedules.apply()
+    workers.apply()
     if not evaluate_iam:
         callers.grant_everything()

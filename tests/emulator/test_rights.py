@@ -1,6 +1,7 @@
 """IAM policies are evaluated against what AWS evaluates them against."""
 
 import json
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from local.ministack import start_ministack
 from local.process import end, free_ports
 from local.settings import REGION
 from tests.emulator.conftest import Aws
+from tests.support import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,5 +206,7 @@ def test_unless_rights_are_evaluated_everything_is_allowed(tmp_path: "Path") -> 
         assert allowed(lambda: aws.client("sqs", anyone).list_queues())
         with pytest.raises(ClientError, match="security token"):
             aws.client("sqs", stranger).list_queues()
+        server.send_signal(signal.SIGUSR1)
+        assert wait_until(lambda: not allowed(lambda: aws.client("sqs", anyone).list_queues()), within=5)
     finally:
         end(server)
