@@ -12,41 +12,41 @@ from local.sam import sam
 from local.settings import ARCHITECTURE, ROOT, STATE, UV
 
 BUILDS = STATE / "build"
-MAX_BUILDS = 3
+MAX_BUILDS = 4
 
 
-def build(step: Step) -> Path:
-    """Return the folder that `sam build` filled from the sources as they are now.
+def build(step: Step, root: Path = ROOT) -> Path:
+    """Return the folder that `sam build` filled from the sources below `root` as they are now.
 
     Each state of the sources has a folder of its own, so a stack that still runs from an older one keeps it.
-    Raises LocalError when the build fails.
+    The folder needs `root` for as long as it is deployed from. Raises LocalError when the build fails.
     """
     BUILDS.mkdir(parents=True, exist_ok=True)
     with (BUILDS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        target = build_folder()
+        target = build_folder(root)
         if target.exists():
             os.utime(target)
         else:
             with step("build the layer and the functions"):
-                _sam_build(target)
+                _sam_build(root, target)
             _prune()
     return target
 
 
-def build_folder() -> Path:
+def build_folder(root: Path = ROOT) -> Path:
     """Return the folder for the build of the sources as they are now, whether it is there or not."""
-    return BUILDS / _fingerprint()
+    return BUILDS / _fingerprint(root)
 
 
-def _sam_build(target: Path) -> None:
+def _sam_build(root: Path, target: Path) -> None:
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     variables = {"KII_UV": str(UV), "KII_PYTHON": sys.executable, "KII_ARCH": ARCHITECTURE}
     try:
         sam(
             "build",
-            *("--template-file", ROOT / "template.yaml", "--build-dir", partial),
+            *("--template-file", root / "template.yaml", "--build-dir", partial),
             log=STATE / "build.log",
             env={**os.environ, **variables},
         )
@@ -56,16 +56,16 @@ def _sam_build(target: Path) -> None:
     partial.rename(target)
 
 
-def _fingerprint() -> str:
-    """Return a name for the state of everything that the build reads."""
+def _fingerprint(root: Path) -> str:
+    """Return a name for the state of everything that the build reads, and the deployment from it."""
     digest = hashlib.sha256(ARCHITECTURE.encode())
-    sources = [ROOT / "template.yaml", ROOT / "samconfig.toml"]
-    for folder in (ROOT / "functions", ROOT / "layers"):
+    sources = [root / "template.yaml", root / "samconfig.toml", root / "openapi/gateway.json"]
+    for folder in (root / "functions", root / "layers"):
         sources += sorted(
             path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
         )
     for path in sources:
-        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(f"{path.relative_to(root)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -133,12 +133,15 @@ def untouched(endpoint: str, queue: str) -> Iterator[None]:
         client.close()
 
 
-def outputs(endpoint: str) -> Outputs:
-    """Return what the deployed stack put out; LocalError names the outputs that the template lacks."""
+def outputs(endpoint: str, *, older: bool = False) -> Outputs:
+    """Return what the deployed stack put out; LocalError names the outputs that the template lacks.
+
+    With `older` it is an older release that is deployed: what that does not have yet is empty.
+    """
     client = aws_session().client("cloudformation", endpoint_url=endpoint)
     listed = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0].get("Outputs", [])
     values = {each["OutputKey"]: each["OutputValue"] for each in listed}
     missing = [name for name in Outputs.__dataclass_fields__ if name not in values]
-    if missing:
+    if missing and not older:
         raise LocalError(f"template.yaml has no output {', '.join(missing)}: the local stack needs it.")
-    return Outputs(**{name: values[name] for name in Outputs.__dataclass_fields__})
+    return Outputs(**{name: values.get(name, "") for name in Outputs.__dataclass_fields__})

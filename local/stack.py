@@ -27,11 +27,14 @@ class LocalStack(LocalServers):
     def _provision(self) -> None:
         self.deploy(build(self._step))
 
-    def deploy(self, built: Path) -> None:
-        """Deploy a folder that `build` returned, and let the functions and the sandbox know each other."""
+    def deploy(self, built: Path, *, older: bool = False) -> None:
+        """Deploy a folder that `build` returned, and let the functions and the sandbox know each other.
+
+        With `older` it is one of an older release, which may lack outputs.
+        """
         with self._step("deploy template.yaml to MiniStack"):
             deploy(self.endpoint, built, self.directory / "deploy.log", self._parameters)
-        self.attach(built)
+        self.attach(built, older=older)
         put_kii_secret(self.endpoint, self.outputs.KiiSecretArn, self.kii_url)
         self._tell_sandbox()
 
@@ -40,10 +43,10 @@ class LocalStack(LocalServers):
         bundle = httpx.put(f"{self.sandbox_url}/_sandbox/bundle", json={"url": self.api_url}, trust_env=False)
         bundle.raise_for_status()
 
-    def attach(self, built: Path) -> None:
+    def attach(self, built: Path, *, older: bool = False) -> None:
         """Learn the addresses of what is deployed."""
         self.build = built
-        self.outputs = outputs(self.endpoint)
+        self.outputs = outputs(self.endpoint, older=older)
         deployed = f"{self.outputs.RestApiId}/{self.outputs.StageName}"
         self.api_url = f"{self.endpoint}/restapis/{deployed}/_user_request_"
 
