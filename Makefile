@@ -28,7 +28,7 @@ export KII_ARCH := $(ARCH)
 .PHONY: help
 help:
 	@awk -F ':.*## ' '/^##@ /{printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} \
-		/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2} \
+		/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2} \
 		/^#- /{printf "%20s%s\n", "", substr($$0, 4)}' $(MAKEFILE_LIST)
 
 ##@ See it work
@@ -74,8 +74,8 @@ test-all: lint test-tools
 	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
 	$(PYTEST) $(PAIR) tests/template tests/contract tests/sandbox tests/emulator
 	@# Each of the two has one stack for all its files. Fault tests mostly wait: others use the time.
-	$(PYTEST) $(PAIR) --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/stack tests/functions \
-		--ignore=tests/functions/test_imports.py
+	$(PYTEST) $(PAIR) --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/update tests/stack \
+		tests/functions --ignore=tests/functions/test_imports.py
 	@# Alone, because it measures.
 	$(PYTEST) tests/functions/test_imports.py
 
@@ -119,6 +119,11 @@ clean: ## Remove what was built and recorded; tools and environments stay
 faults: $(READY) mosquitto ## Send pushes while Kii and the senders fail, and count what became of them
 #- N=10000   how many; a tenth more go with "onUnknown": "resend"
 	@$(PY) -m local faults $(if $(N),--pushes $(N))
+
+.PHONY: update-test
+update-test: $(READY) mosquitto ## Update a stack of the last release to this tree while pushes flow, and count them
+#- N=1000   how many; a broadcast goes with them
+	@$(PY) -m local update $(if $(N),--pushes $(N))
 
 .PHONY: bench
 bench: $(READY) mosquitto valgrind ## Measure the sandbox's throughput and the functions' cold starts

@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: `python -m local demo|up|down|invoke|faults|function|...`."""
+"""The command line behind the Makefile: `python -m local demo|up|down|invoke|faults|update|function|...`."""
 
 import signal
 import sys
@@ -13,12 +13,16 @@ from local import deployment
 from local import invoke as invoke_module
 from local import up as up_module
 from local.access_key import write_for_owner
+from local.build import build
 from local.faults import run as faults_run
 from local.process import LocalError
 from local.progress import console, step
 from local.scaffold import function as scaffold_function
 from local.settings import ROOT, SAM, STATE
 from local.stack import LocalStack
+from local.update import run as update_run
+from local.update.release import Release
+from local.update.run import ReleasedStack
 
 EXAMPLE = """\
 curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
@@ -72,10 +76,21 @@ def faults(
     with LocalStack.new("faults", step, parameters=faults_run.PARAMETERS) as stack:
         report = faults_run.run(stack, pushes, lambda word: console.print(Text(f"  {word}")))
         console.print(Text(f"\n{report.table()}\n"))
-        for each in report.broken:
-            typer.echo(each, err=True)
-        if report.broken:
-            raise LocalError(f"{len(report.broken)} promises were broken (logs: {stack.directory})")
+        _fail_if_broken(report.broken, stack)
+
+
+@app.command()
+def update(
+    pushes: Annotated[int, typer.Option(min=100, max=9000, help="How many flow meanwhile.")] = 1_000,
+) -> None:
+    """Update a stack of the last release while pushes flow; exit 1 if one is lost or sent twice."""
+    release = Release.last()
+    console.print(f"\n[bold]From release {release.version} to this tree, while pushes flow[/bold]\n")
+    built = build(step)
+    with ReleasedStack.of(release, step) as stack:
+        report = update_run.run(stack, built, pushes, lambda word: console.print(Text(f"  {word}")))
+        console.print(Text(f"\n{report}\n"))
+        _fail_if_broken(report.broken, stack)
 
 
 @app.command()
@@ -116,6 +131,14 @@ def main() -> None:
     except LocalError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
+
+
+def _fail_if_broken(broken: list[str], stack: LocalStack) -> None:
+    """Print each broken promise, and raise LocalError when there is one."""
+    for each in broken:
+        typer.echo(each, err=True)
+    if broken:
+        raise LocalError(f"{len(broken)} promises were broken (logs: {stack.directory})")
 
 
 def _show(stack: LocalStack) -> None:

@@ -82,9 +82,9 @@ class Bundle:
                 self._sqs.purge_queue(QueueUrl=url)
         self._sqs.purge_queue(QueueUrl=outputs.DeadLetterQueueUrl)
 
-    def waiting(self) -> Waiting:
-        """Return how many messages the push queue holds."""
-        url = self._stack.outputs.PushQueueUrl
+    def waiting(self, url: str | None = None) -> Waiting:
+        """Return how many messages a queue holds, the push queue unless told."""
+        url = url or self._stack.outputs.PushQueueUrl
         found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return Waiting(
             visible=int(found["ApproximateNumberOfMessages"]),

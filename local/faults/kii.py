@@ -107,6 +107,10 @@ class Kii:
         """Return the pushes in the order in which they were handed over."""
         return [each["payload"]["data"]["push"] for each in self._log(after=self._counted_from)]
 
+    def delivery_times(self) -> list[float]:
+        """Return when each push was handed over, in seconds since the epoch."""
+        return [each["at"] / 1000 for each in self._log(after=self._counted_from)]
+
     def remembers(self, push_id: str) -> bool:
         """Say whether this push was delivered since the sandbox last went back to its seed.
 
