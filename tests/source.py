@@ -2,7 +2,7 @@
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from local.settings import ROOT
@@ -14,14 +14,32 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
-def modules(*folders: str) -> dict[Path, ast.Module]:
-    """Return the syntax trees of all modules below these folders of the repository, by path."""
-    return {
-        path: parsed(path)
+class Trees(Mapping[Path, ast.Module]):
+    """Syntax trees by path, parsed when they are asked for: collecting the tests needs the paths only."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = dict.fromkeys(paths)
+
+    def __getitem__(self, path: Path) -> ast.Module:
+        if path not in self._paths:
+            raise KeyError(path)
+        return parsed(path)
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def modules(*folders: str) -> Trees:
+    """Return the syntax trees of all modules below these folders of the repository."""
+    return Trees(
+        path
         for folder in folders
         for path in sorted((ROOT / folder).rglob("*.py"))
         if "node_modules" not in path.parts
-    }
+    )
 
 
 def defined(tree: ast.Module) -> Iterator[str]:

@@ -21,13 +21,18 @@ def read_by(app: Path) -> set[str]:
     places = {(app, name) for name in ["", *_definitions(app)]}
     new = set(places)
     while new:
-        new = {found for place in new for found in _next(place)} - places
+        new = set().union(*map(_next, new)) - places
         places |= new
-    return {name for place in places for node in _code(place) for name in _variables(node)}
+    return set().union(*map(_variables, places))
 
 
-def _next(place: Place) -> Iterator[Place]:
-    """Yield the places that the code at a place names, and the modules that come with its own."""
+@functools.cache
+def _next(place: Place) -> frozenset[Place]:
+    """Return the places that the code at a place names, and the modules that come with its own."""
+    return frozenset(_named(place))
+
+
+def _named(place: Place) -> Iterator[Place]:
     path, _ = place
     named = {name: (module, name) for module, name in ((path, name) for name in _definitions(path))}
     modules = {}
@@ -47,8 +52,10 @@ def _next(place: Place) -> Iterator[Place]:
                         yield modules[bound], name
 
 
-def _imports(path: Path) -> Iterator[tuple[str, Path, str]]:
-    """Yield (name it is bound to, module's file, name in it or nothing) for what comes from the layer."""
+@functools.cache
+def _imports(path: Path) -> list[tuple[str, Path, str]]:
+    """Return (name it is bound to, module's file, name in it or nothing) for what comes from the layer."""
+    found = []
     for statement in _statements(path):
         if not isinstance(statement, ast.ImportFrom) or not statement.module:
             continue
@@ -57,9 +64,10 @@ def _imports(path: Path) -> Iterator[tuple[str, Path, str]]:
             submodule = _file(f"{statement.module}.{alias.name}")
             module = _file(statement.module)
             if submodule:
-                yield bound, submodule, ""
+                found.append((bound, submodule, ""))
             elif module:
-                yield bound, module, alias.name
+                found.append((bound, module, alias.name))
+    return found
 
 
 def _file(module: str) -> Path | None:
@@ -105,7 +113,13 @@ def _statements(path: Path) -> list[ast.stmt]:
     ]
 
 
-def _variables(node: ast.stmt) -> Iterator[str]:
+@functools.cache
+def _variables(place: Place) -> frozenset[str]:
+    """Return the variables that the code at a place reads."""
+    return frozenset(name for node in _code(place) for name in _read(node))
+
+
+def _read(node: ast.stmt) -> Iterator[str]:
     for each in ast.walk(node):
         match each:
             case (

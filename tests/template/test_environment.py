@@ -8,7 +8,7 @@ from aws_lambda_powertools.shared import constants
 
 from local.settings import ROOT
 from local.template import source
-from tests.source import modules
+from tests.source import Trees, modules
 from tests.template.model import folder, functions
 from tests.template.reads import read_by
 
@@ -18,11 +18,11 @@ POWERTOOLS = {value for value in vars(constants).values() if isinstance(value, s
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 LAYER = ROOT / "layers/kii/python/kii_push"
 # What a function needs shows in its app.py and in `runtime`; a command line has settings of its own.
-MIDDLE = {
-    path: tree
-    for path, tree in modules("layers").items()
+MIDDLE = Trees(
+    path
+    for path in modules("layers")
     if path != LAYER / "runtime.py" and not path.is_relative_to(LAYER / "cli")
-}
+)
 
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 

@@ -1,5 +1,6 @@
 """The functions' tables of operations, beside the gateway's and the public document."""
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +20,16 @@ DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 FUNCTIONS = sorted({each.function for each in gateway.OPERATIONS})
 
 
+@pytest.fixture(scope="module")
+def load() -> Iterator[Callable[[str], ModuleType]]:
+    """Load a function once for all tests here: none of them changes it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield functools.cache(lambda function: apps.load(function, monkeypatch))
+
+
 @pytest.fixture
-def app(function: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return apps.load(function, monkeypatch)
+def app(function: str, load: Callable[[str], ModuleType]) -> ModuleType:
+    return load(function)
 
 
 def key(operation: gateway.Operation) -> str:
@@ -103,7 +111,7 @@ def test_a_function_serves_the_gateways_operations_by_their_names_and_queries(
 
 @pytest.mark.parametrize("operation", gateway.OPERATIONS, ids=lambda each: each.id)
 def test_the_gateways_event_finds_its_operation(
-    operation: gateway.Operation, monkeypatch: pytest.MonkeyPatch
+    operation: gateway.Operation, load: Callable[[str], ModuleType]
 ) -> None:
     event = {
         "httpMethod": operation.method,
@@ -112,7 +120,7 @@ def test_the_gateways_event_finds_its_operation(
         "requestContext": request_context(),
     }
 
-    answer = apps.load(operation.function, monkeypatch).handler(event, None)
+    answer = load(operation.function).handler(event, None)
 
     # Refused by the operation that was found; another event would be a fault.
     assert answer["statusCode"] == 400
@@ -170,10 +178,10 @@ def test_a_table_that_differs_from_the_gateways_is_found(
     assert differences(function, table, DOCUMENT) != []
 
 
-def test_a_document_that_promises_another_query_parameter_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_that_promises_another_query_parameter_is_found(load: Callable[[str], ModuleType]) -> None:
     document = json.loads(json.dumps(DOCUMENT))
     document["components"]["parameters"]["ofUser"]["name"] = "user"
-    app = apps.load("installations", monkeypatch)
+    app = load("installations")
 
     assert differences("installations", app.OPERATIONS, document) == [
         "listInstallations takes ['thingID', 'userID'], and promises ['thingID', 'user']"
