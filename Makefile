@@ -10,6 +10,8 @@ READY := .venv/.ready .tools/aws/.ready .tools/runtime/.ready
 PYTEST := $(PY) -m pytest --quiet
 # Two at a time; each of the two has its own servers.
 PAIR := -n 2
+# Two parts side by side; where make can, it shows what each wrote when that part is done.
+BESIDE := $(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 # Kept even where this is set: some hundred processes would each compile what they import.
 unexport PYTHONDONTWRITEBYTECODE
@@ -70,14 +72,24 @@ test: $(if $(T)$(K),test-part,test-all) ## Run everything that CI runs, or a par
 test-part: $(READY) $(if $(T),$(if $(filter-out tests/unit% tests/template%,$(T)),test-tools),test-tools)
 	$(PYTEST) --timeout=300 $(if $(K),-k "$(K)") $(T)
 
-test-all: lint test-tools
-	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
+# What waits leaves the processor to what computes: each line but the second runs two parts at the same time.
+test-all: test-tools
+	@$(BESIDE) lint test-layer
 	$(PYTEST) $(PAIR) tests/template tests/contract tests/sandbox tests/emulator
-	@# Each of the two has one stack for all its files. Fault tests mostly wait: others use the time.
-	$(PYTEST) $(PAIR) --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/update tests/stack \
+	@$(BESIDE) test-bundle test-starts
+
+.PHONY: test-layer test-bundle test-starts
+test-layer: $(READY)
+	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
+
+# Each of the three has one stack for all its files.
+test-bundle: $(READY)
+	$(PYTEST) -n 3 --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/update tests/stack \
 		tests/functions --ignore=tests/functions/test_imports.py
-	@# Alone, because it measures.
-	$(PYTEST) tests/functions/test_imports.py
+
+# It counts instructions, which are as many on a busy machine, and so gives way to the tests that watch the clock.
+test-starts: $(READY)
+	nice $(PYTEST) tests/functions/test_imports.py
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the template only

@@ -36,11 +36,13 @@ HEAVY = {
     "typer",
     "yaml",
 }
-# Each costs direct_push about 5 to 8 % of its instructions.
+# It starts with a fifth of the others' instructions: what is counted once more is a copy of it.
+SMALLEST = "openapi"
+# Each costs it about 5 to 8 % of its instructions.
 REGRESSIONS = {
-    "imports": "import unittest.mock, xml.etree.ElementTree, pydoc",
-    "work in Python": "for _ in range(200_000): pass",
-    "work in C": "sum(range(400_000))",
+    "imports": "import pydoc",
+    "work in Python": "for _ in range(40_000): pass",
+    "work in C": "sum(range(80_000))",
 }
 
 
@@ -91,11 +93,11 @@ def test_a_module_without_bytecode_is_noticed(built: Path, tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def ratios(built: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """The ratio of every function, of a copy of direct_push, and of copies with a regression each."""
+    """The ratio of every function, of a copy of the smallest, and of copies with a regression each."""
     folder = tmp_path_factory.mktemp("copies")
     subjects = functions(built)
     copies = {
-        name: with_code(subjects["direct_push"], folder / name, code)
+        name: with_code(subjects[SMALLEST], folder / name, code)
         for name, code in {"copy": "", **REGRESSIONS}.items()
     }
     return instruction_ratios(subjects | copies, floor(built))
@@ -119,13 +121,13 @@ def test_a_cold_start_costs_what_is_recorded(ratios: dict[str, float], folder: s
 
 
 def test_the_same_code_costs_the_same(ratios: dict[str, float]) -> None:
-    assert ratios["copy"] == pytest.approx(ratios["direct_push"], rel=0.001)
+    assert ratios["copy"] == pytest.approx(ratios[SMALLEST], rel=0.001)
 
 
 @pytest.mark.parametrize("regression", REGRESSIONS)
 def test_a_regression_of_a_few_per_cent_is_found(ratios: dict[str, float], regression: str) -> None:
     assert ratios[regression] / ratios["copy"] < 1.09
-    assert "more instructions than recorded" in verdict(ratios[regression], recorded()["direct_push"])
+    assert "more instructions than recorded" in verdict(ratios[regression], recorded()[SMALLEST])
 
 
 @pytest.mark.parametrize(
