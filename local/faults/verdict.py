@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _LOST = "lost"
 # How often Kii may have delivered a push at most, by its `onUnknown`.
@@ -27,7 +27,7 @@ class Facts:
     deliveries: Counter[str]
     outcomes: Mapping[str, str]
     dead_letters: Mapping[str, list[str]]
-    reasons: Mapping[str, str]
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

@@ -303,7 +303,8 @@ class _Run:
 
     def _judge(self, flow: Flow, broadcast: Broadcast) -> None:
         """Hold what the ledger says against what was delivered."""
-        facts = Facts(self._kii.deliveries(), self._bundle.outcomes(), self._bundle.dead_letters())
+        outcomes, reasons = self._bundle.ends()
+        facts = Facts(self._kii.deliveries(), outcomes, self._bundle.dead_letters(), reasons)
         self._broken += broken_pushes([*flow.ids, *_WARM, *_DEAD, _REPEATED], facts)
         self._broken += broken_order(flow.fifo, self._kii.delivered())
         self._broken += broken_broadcast(broadcast, facts)
