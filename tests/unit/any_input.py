@@ -19,6 +19,9 @@ SETTINGS = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+# What fails is shown, however long it is. Measuring coverage would double the time: it is left to the tests
+# that say what they expect.
+ANY_INPUT = [pytest.mark.filterwarnings("ignore:Generating overly large repr"), pytest.mark.no_cover]
 # Of the processor, since the machine may be busy with something else. Most inputs take milliseconds; the rest
 # is for what traces memory and coverage.
 MAX_SECONDS = 10

@@ -15,7 +15,9 @@ from kii_push.kii.installations import Installations
 from kii_push.kii.objects import Objects
 from kii_push.kii.topics import Topics
 from tests.doubles.mock_kii import MockKii
-from tests.unit.any_input import JSON, SETTINGS, TEXT, bounded, check_error, check_text, near
+from tests.unit.any_input import ANY_INPUT, JSON, SETTINGS, TEXT, bounded, check_error, check_text, near
+
+pytestmark = ANY_INPUT
 
 ANSWERS = (
     {"pushMessageID": "m-1"},

@@ -16,7 +16,9 @@ from kii_push.common import strict_json
 from kii_push.errors import PushError
 from kii_push.push.preflight import Preflight
 from kii_push.queues.sqs import OutgoingMessage
-from tests.unit.any_input import HOSTILE, JSON, SETTINGS, TEXT, bounded, check_error, near
+from tests.unit.any_input import ANY_INPUT, HOSTILE, JSON, SETTINGS, TEXT, bounded, check_error, near
+
+pytestmark = ANY_INPUT
 
 SHORT = {"title": "For ${x}", "body": "b"}
 JPUSH = {

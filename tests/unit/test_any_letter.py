@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from kii_push.dead_letters import letter, redrive_event
 from kii_push.errors import PushError
 from kii_push.queues.sqs import Queue
-from tests.unit.any_input import HOSTILE, JSON, SETTINGS, TEXT, bounded, check_error, check_text, near
+from tests.unit.any_input import (
+    ANY_INPUT,
+    HOSTILE,
+    JSON,
+    SETTINGS,
+    TEXT,
+    bounded,
+    check_error,
+    check_text,
+    near,
+)
+
+pytestmark = ANY_INPUT
 
 PUSH = {"id": "order-1", "target": {"user": "bob"}, "message": {"title": "t", "body": "b"}}
 RECORD = {

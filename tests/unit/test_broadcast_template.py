@@ -46,6 +46,7 @@ LONG = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("message", "value"), LONG, ids=["text", "list", "object", "short", "empty"])
 def test_what_no_push_can_hold_is_given_up_before_it_is_built(message: dict[str, Any], value: str) -> None:
     tracemalloc.start()

@@ -75,6 +75,7 @@ def all_rounds(sqs: Sqs, act: Act, cause: str) -> list[RedriveResult]:
     return rounds
 
 
+@pytest.mark.no_cover
 def test_a_few_letters_behind_very_many_are_put_back(sqs: Sqs) -> None:
     sqs.put(DEAD, 20_000)
     sqs.put(DEAD, 5, outcome="unknown")
@@ -90,6 +91,7 @@ def test_a_few_letters_behind_very_many_are_put_back(sqs: Sqs) -> None:
     assert len(sqs.visible[DEAD]) == 20_000, "all others show themselves again"
 
 
+@pytest.mark.no_cover
 def test_very_many_letters_are_put_back(sqs: Sqs) -> None:
     sqs.put(DEAD, 9_990)
     sqs.put(DEAD_FIFO, 10)
@@ -101,6 +103,7 @@ def test_very_many_letters_are_put_back(sqs: Sqs) -> None:
     assert (dict.fromkeys(sqs.batches), sqs.hidden) == ({10: None}, {})
 
 
+@pytest.mark.no_cover
 def test_very_many_letters_are_dropped_beside_a_few_others(sqs: Sqs) -> None:
     sqs.put(DEAD, 20_000)
     sqs.put(DEAD, 3, outcome="unknown")
