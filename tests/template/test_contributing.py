@@ -15,7 +15,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 PACKAGE = ROOT / "layers/kii/python"
 SHELL = re.compile(r"^ *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 # What a copy does without: what was built, and the tools, which it shares. Bytecode and mypy's cache are good
-# there too, and save a minute: a copied file keeps its time.
+# there too: a copied file keeps its time.
 NOT_COPIED = (".git", ".venv", ".tools", ".local", ".aws-sam", ".hypothesis", "node_modules")
 
 
