@@ -16,6 +16,7 @@ from kii_push.push.request import PushRequest
 from kii_push.queues.sqs import OutgoingMessage
 from tests import apps
 from tests.doubles.delivery import ScriptedDelivery
+from tests.doubles.gateway import request_context
 from tests.unit.any_input import ANY_INPUT, JSON, SETTINGS, TEXT, bounded, check_text, near
 
 pytestmark = ANY_INPUT
