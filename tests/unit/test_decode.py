@@ -1,5 +1,9 @@
 """Values decoded into structs, and the field that an error names."""
 
+import ast
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +11,7 @@ from msgspec import Struct
 
 from kii_push.common.decode import decode, wire_name
 from kii_push.errors import InvalidRequest, Violation
+from tests.source import modules
 
 
 class Inner(Struct, forbid_unknown_fields=True):
@@ -64,3 +69,50 @@ def test_a_field_that_claims_a_path_of_ours_is_named_in_few_characters() -> None
     assert found.reason == "is not a known field"
     assert found.field.isprintable()
     assert len(found.field) < 300
+
+
+# Decodes each of many new shapes in several threads that begin at the same time.
+THREADS = """
+import sys, threading
+from msgspec import defstruct
+from kii_push.common.decode import decode
+
+sys.setswitchinterval(1e-6)
+
+def first_use(shape, start):
+    start.wait()
+    decode({"inner": {"text": "a"}}, shape)
+
+for _ in range(300):
+    inner = defstruct("Inner", [("text", str), ("number", int, 0)])
+    shape = defstruct("Shape", [("inner", inner), ("more", str | None, None)])
+    start = threading.Barrier(10)
+    threads = [threading.Thread(target=first_use, args=(shape, start)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+LAYER = modules("layers")
+
+
+@pytest.mark.parametrize("path", [path for path in LAYER if path.parent.name != "cli"], ids=str)
+def test_every_shape_is_prepared_for_several_threads(path: Path) -> None:
+    """The command line has one."""
+    unprepared = [
+        ast.unparse(call)
+        for call in ast.walk(LAYER[path])
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) in {"msgspec.convert", "msgspec.json.decode"}
+        and "ready(" not in ast.unparse(call)
+    ]
+    assert not unprepared
+
+
+def test_several_threads_may_be_the_first_to_decode_a_shape() -> None:
+    command = [sys.executable, "-c", THREADS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (this file's own)
+
+    assert (done.returncode, done.stderr) == (0, "")

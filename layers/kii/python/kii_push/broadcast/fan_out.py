@@ -16,6 +16,7 @@ from kii_push.broadcast.request import Job
 from kii_push.broadcast.store import MAX_LINE_BYTES, Broadcasts, Line, SourceGone
 from kii_push.common import observability
 from kii_push.common.backoff import equal_jitter, full_jitter
+from kii_push.common.decode import ready
 from kii_push.common.strict_json import MAX_BYTES, TooLarge
 from kii_push.errors import Cancelled, InvalidRequest, LedgerError, QueueError, Violation
 from kii_push.push.ledger import Ledger
@@ -108,7 +109,7 @@ class FanOut:
         than the one it follows, so that this ends. Otherwise raises QueueError or LedgerError, for the
         message to be retried: what fails at one place again and again ends in the dead-letter queue.
         """
-        start = position = msgspec.json.decode(message, type=Position)
+        start = position = msgspec.json.decode(message, type=ready(Position))
         try:
             job = self._broadcasts.job(start.broadcast)
             self._broadcasts.set_phase(job.id, "queueing")

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from kii_push.broadcast import progress
 from kii_push.broadcast.request import ID_FORM_VERSION, BroadcastRequest, Job, RecipientShape
 from kii_push.common import aws, table
-from kii_push.common.decode import wire_name
+from kii_push.common.decode import ready, wire_name
 from kii_push.errors import IDConflict, InvalidRequest, LedgerError, Outcome, PushError, Violation
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Broadcasts:
         """Return what the broadcast's pushes are made from. Raises SourceGone."""
         with _errors("the message"):
             found = self._s3.get_object(Bucket=self._bucket, Key=f"jobs/{broadcast_id}")
-            return msgspec.json.decode(found["Body"].read(), type=Job)
+            return msgspec.json.decode(found["Body"].read(), type=ready(Job))
 
     def lines(self, job: Job, offset: int) -> Generator[Line]:
         """Yield the recipients' lines from this byte on.

@@ -1,6 +1,7 @@
 """Decode JSON values into structs, and name the field that does not fit."""
 
 import re
+import threading
 from typing import Any
 
 import msgspec
@@ -9,6 +10,21 @@ from kii_push.errors import InvalidRequest, Violation, readable
 
 # How msgspec ends the path of a field, such as `.message.gcm` or `.recipients[0].values[...]`.
 _PATH_END = re.compile(r"(?:\.\w+|\[(?:\d+|\.\.\.)\])+`")
+_ready: set[Any] = set()
+_preparing = threading.Lock()
+
+
+def ready[T](shape: type[T]) -> type[T]:
+    """Return the shape, prepared for use by several threads.
+
+    msgspec 0.22 looks at a struct's fields when it is first decoded, and crashes the process when another
+    thread decodes it meanwhile.
+    """
+    if shape not in _ready:
+        with _preparing:
+            msgspec.json.Decoder(shape)
+            _ready.add(shape)
+    return shape
 
 
 def wire_name(name: str) -> str:
@@ -20,7 +36,7 @@ def wire_name(name: str) -> str:
 def decode[T](value: Any, shape: type[T], prefix: str = "") -> T:
     """Return `value` as `shape`. Raises InvalidRequest naming the field, below `prefix` if there is one."""
     try:
-        return msgspec.convert(value, shape)
+        return msgspec.convert(value, ready(shape))
     except msgspec.ValidationError as error:
         raise InvalidRequest(_violation(str(error), prefix)) from None
 

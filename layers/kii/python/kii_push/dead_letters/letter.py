@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from kii_push.common import strict_json
+from kii_push.common.decode import ready
 from kii_push.errors import MAX_FIELD_CHARS, InvalidRequest, Outcome, readable
 from kii_push.push import request
 from kii_push.push.request import Origin
@@ -114,7 +115,7 @@ class _FailedInvocation(Struct, rename="camel"):
 
 def _failure(body: str) -> _FailedInvocation | None:
     try:
-        return msgspec.json.decode(body, type=_FailedInvocation)
+        return msgspec.json.decode(body, type=ready(_FailedInvocation))
     except (ValueError, RecursionError):
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from kii_push.common.decode import ready
 from kii_push.errors import UnreadableAnswer
 
 # A function can answer 6 MB. Kii's longest answer lists all devices of an app at about 250 bytes each.
@@ -64,7 +65,7 @@ class Response:
         if self.content is None:
             raise UnreadableAnswer(f"Kii's answer ({self.status}) cannot be read to its end")
         try:
-            return msgspec.json.decode(self.content, type=shape, strict=False)
+            return msgspec.json.decode(self.content, type=ready(shape), strict=False)
         except (ValueError, RecursionError):
             raise UnreadableAnswer(f"Kii's answer ({self.status}) is not what it should be") from None
 
@@ -72,7 +73,7 @@ class Response:
 def decode[T](value: Any, shape: type[T]) -> T:
     """Return a decoded part of an answer as `shape`, like `Response.decode`. Raises UnreadableAnswer."""
     try:
-        return msgspec.convert(value, shape, strict=False)
+        return msgspec.convert(value, ready(shape), strict=False)
     except msgspec.ValidationError:
         raise UnreadableAnswer("a part of Kii's answer is not what it should be") from None
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from kii_push.common import aws
+from kii_push.common.decode import ready
 from kii_push.errors import Outcome, PushError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class StoredToken:
                 # Nothing was written yet. If the secret itself is missing, writing says so.
                 return None
         try:
-            return msgspec.json.decode(answer.get("SecretString", ""), type=Token)
+            return msgspec.json.decode(answer.get("SecretString", ""), type=ready(Token))
         except ValueError:
             return None
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from kii_push.common.decode import ready
 from kii_push.message.payload import Network
 
 
@@ -27,7 +28,7 @@ def expanded(message: Mapping[str, Any], default_networks: Sequence[Network]) ->
     """Return Kii's body for a message that has been checked, whether it is in the short form or not."""
     if not is_short(message):
         return message
-    return expand(msgspec.convert(message, ShortMessage), default_networks)
+    return expand(msgspec.convert(message, ready(ShortMessage)), default_networks)
 
 
 def expand(message: ShortMessage, default_networks: Sequence[Network]) -> dict[str, Any]:
