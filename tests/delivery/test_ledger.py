@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from kii_push.common import table as ledger_table
 from kii_push.errors import (
@@ -60,6 +61,44 @@ def test_a_claim_whose_first_answer_got_lost_is_held(
     assert (claim.doubt, claim.tries) == (True, 2), "what was there before the first answer got lost"
     ledger.record(push(), claim, Receipt("m-1"))
     assert found(ledger).outcome == "sent"
+
+
+def test_a_claim_without_any_answer_is_given_back(
+    ledger: Ledger, dynamodb: "DynamoDBClient", table: str
+) -> None:
+    """It would block the push until it runs out, and then leave it in doubt, though nothing was sent."""
+    answers = iter([False, True, False, True, False, True])
+
+    def cut(**call: Any) -> object:
+        """Do as a table that is too slow: every other call arrives, and its answer does not."""
+        answer = dynamodb.update_item(**call)
+        if not next(answers):
+            raise ReadTimeoutError(endpoint_url="table")
+        return answer
+
+    slow = Ledger(patched(dynamodb, update_item=cut), table, in_flight_seconds=960, days=30)
+    with pytest.raises(LedgerError):
+        slow.claim(push())
+    assert (found(ledger).outcome, found(ledger).reason) == (
+        "not_sent",
+        "the ledger cannot be reached: ReadTimeoutError",
+    )
+    assert claimed(ledger).tries == 1
+
+    # A try that may have reached Kii is not forgotten for it.
+    ended(ledger, NoAnswer("timeout"), id="p-2", onUnknown="resend")
+    with pytest.raises(LedgerError):
+        slow.claim(push(id="p-2", onUnknown="resend"))
+    assert found(ledger, "p-2").outcome == "in_flight"
+
+
+def test_a_table_that_is_gone_takes_no_claim_back(dynamodb: "DynamoDBClient", table: str) -> None:
+    def gone(**_: Any) -> object:
+        raise ReadTimeoutError(endpoint_url="table")
+
+    slow = Ledger(patched(dynamodb, update_item=gone), table, in_flight_seconds=960, days=30)
+    with pytest.raises(LedgerError, match="ReadTimeoutError"):
+        slow.claim(push())
 
 
 def test_fifty_threads_with_one_id_get_one_claim(ledger: Ledger) -> None:

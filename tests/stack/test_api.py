@@ -212,8 +212,8 @@ def test_a_dry_run_is_refused_as_a_send_would_be(
         ("PUT", "/users/a%252Fb/topics/news", b"", "", 400),
         ("PUT", "/users/%252e%252e/topics/news", b"", "", 400),
         ("DELETE", "/topics/news?dryRun=true", b"", "", 400),
-        ("POST", "/users/LOGIN_NAME:bob/push/messages?dryrun=true", b"{}", "application/json", 400),
-        ("POST", "/users/LOGIN_NAME:bob/push/messages?dryRun=yes", b"{}", "application/json", 400),
+        ("POST", "/users/LOGIN_NAME:carol/push/messages?dryrun=true", b"{}", "application/json", 400),
+        ("POST", "/users/LOGIN_NAME:carol/push/messages?dryRun=yes", b"{}", "application/json", 400),
         ("POST", "/installations", b"x" * 10_000_000, "application/json", 413),
         ("POST", "/installations", b"[" * 100_000, "application/json", 400),
         ("POST", "/installations", b'{"deviceType": NaN}', "application/json", 400),
@@ -233,7 +233,8 @@ def test_a_bad_call_is_refused_before_kii_is_asked(
     answer = doors.http.request(method, path, content=content, headers=headers)
 
     problem(answer, status)
-    assert sandbox.calls() == []
+    # The end of a test before may still come by the queue.
+    assert not [call for call in sandbox.calls() if not call.endswith("/users/LOGIN_NAME:bob/push/messages")]
 
 
 def documented() -> Iterator[tuple[str, str]]:

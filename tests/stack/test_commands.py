@@ -126,12 +126,13 @@ def test_a_failed_build_is_one_clear_line_with_its_log(
         f"Transform: AWS::Serverless-2016-10-31\nResources: {{Function: {function}}}\n"
     )
     (tmp_path / "samconfig.toml").write_text("version = 0.1\n")
-    for module in (build, sam):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "openapi").mkdir()
+    (tmp_path / "openapi/gateway.json").write_text("{}")
+    monkeypatch.setattr(sam, "ROOT", tmp_path)
     monkeypatch.setattr(build, "STATE", tmp_path)
     monkeypatch.setattr(build, "BUILDS", tmp_path / "build")
 
     with pytest.raises(LocalError, match=r"^sam build failed: .+ \(log: .*/build\.log\)$"):
-        build.build(silent)
+        build.build(silent, tmp_path)
 
     assert [path.name for path in (tmp_path / "build").iterdir()] == ["lock"]

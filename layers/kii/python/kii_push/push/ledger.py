@@ -4,6 +4,7 @@ An item (`common.table.push_key`) holds no message text and no target: `fingerpr
 docs/architecture.md lists its attributes ("The ledger's items") and who may change what ("States").
 """
 
+import contextlib
 import time
 import uuid
 from collections.abc import Mapping
@@ -128,7 +129,11 @@ class Ledger:
         """
         token = uuid.uuid4().hex
         now = int(time.time())
-        claimed, held = self._put_claim(token, request, now)
+        try:
+            claimed, held = self._put_claim(token, request, now)
+        except LedgerError as error:
+            self._give_back(request.id, token, error)
+            raise
         if claimed:
             doubt = table.text(held, "outcome") in {Outcome.UNKNOWN, table.IN_FLIGHT}
             return Claim(request.id, token, doubt, tries=table.number(held, "tries") + 1)
@@ -229,7 +234,23 @@ class Ledger:
             self._record(Claim(request.id, held["claim"]["S"]), error, error)
         raise error
 
-    def _record(self, claim: Claim, end: Receipt | PushError, final: Receipt | PushError) -> None:
+    def _give_back(self, push_id: str, token: str, error: LedgerError) -> None:
+        """End a claim that the table may have and gave no answer to. Nothing was sent, which only we know.
+
+        A push that was in doubt before stays so.
+        """
+        with contextlib.suppress(LedgerError):
+            self._record(Claim(push_id, token), error, error, without_doubt=True)
+
+    def _record(
+        self,
+        claim: Claim,
+        end: Receipt | PushError,
+        final: Receipt | PushError,
+        *,
+        without_doubt: bool = False,
+    ) -> None:
+        """Record the end if the claim still holds; `without_doubt`: and no earlier try is in doubt."""
         values = {
             ":outcome": {"S": str(final.outcome)},
             ":now": table.now(),
@@ -257,7 +278,11 @@ class Ledger:
         if wrong:
             changes += " ADD " + ", ".join(f"{name} :minus_one" for name in wrong)
             values[":minus_one"] = {"N": "-1"}
-        self._update(claim.push_id, changes, "claim = :claim AND outcome = :in_flight", values)
+        own = "claim = :claim AND outcome = :in_flight"
+        if without_doubt:
+            own += " AND doubts = :one"
+            values[":one"] = {"N": "1"}
+        self._update(claim.push_id, changes, own, values)
 
     def _put_claim(self, token: str, request: PushRequest, now: int) -> tuple[bool, Mapping[str, Any]]:
         """Take the claim if the push is new, or open and the same; return as `_update`."""
