@@ -17,18 +17,18 @@ from local.process import LocalError
 
 _PUSH_PATH = f"/users/{USER}/push/messages"
 # Of so many pushes one goes by HTTPS, and one through the FIFO queue.
-_SHARE = 32
-_SCHEDULES = 10
+_PUSHES_PER_POSTED = 32
+_SCHEDULED_PUSHES = 10
 _SCHEDULE_SECONDS = 3
-_GROUPS = 3
+_GROUP_COUNT = 3
 # The most that SendMessageBatch takes.
 _BATCH_SIZE = 10
 # While the stack is updated, a hundredth of what is left of a door's pushes goes at each tick: however long
 # it takes, some are left at its end.
 _TICK_SECONDS = 0.2
-_TICK_SHARE = 100
+_TICKS_COUNT = 100
 # How often a push is repeated by HTTPS, as a client would after an error of the server.
-_REPETITIONS = 10
+_MAX_ATTEMPTS = 10
 
 
 class Flow:
@@ -40,12 +40,14 @@ class Flow:
     def __init__(self, doors: Doors, pushes: int) -> None:
         """Plan so many pushes."""
         self._doors = doors
-        share = pushes // _SHARE
-        self.scheduled = _named("schedule", _SCHEDULES)
+        share = pushes // _PUSHES_PER_POSTED
+        self.scheduled = _named("schedule", _SCHEDULED_PUSHES)
         self.posted = _named("https", share)
-        self.fifo = {f"group-{group}": _named(f"fifo-{group}", share // _GROUPS) for group in range(_GROUPS)}
+        self.fifo = {
+            f"group-{group}": _named(f"fifo-{group}", share // _GROUP_COUNT) for group in range(_GROUP_COUNT)
+        }
         ordered = [push_id for ids in self.fifo.values() for push_id in ids]
-        self.queued = _named("queue", pushes - _SCHEDULES - share - len(ordered))
+        self.queued = _named("queue", pushes - _SCHEDULED_PUSHES - share - len(ordered))
         self.ids = [*self.queued, *ordered, *self.posted, *self.scheduled]
         self.answers: Counter[int] = Counter()
         self._hurry = threading.Event()
@@ -67,7 +69,7 @@ class Flow:
     def post(self, push_id: str) -> HTTPStatus:
         """Send a push by HTTPS, again as long as the answer is an error of the server; return the status."""
         request = {name: value for name, value in push_request(push_id).items() if name != "target"}
-        for _ in range(_REPETITIONS):
+        for _ in range(_MAX_ATTEMPTS):
             answer = self._doors.post(_PUSH_PATH, request)
             self.answers[answer.status_code] += 1
             if answer.is_success:
@@ -96,7 +98,7 @@ class Flow:
         """Yield the pushes that are to go now, until there is none left."""
         sent = 0
         while left := len(ids) - sent:
-            some = left if self._hurry.wait(_TICK_SECONDS) else max(1, left // _TICK_SHARE)
+            some = left if self._hurry.wait(_TICK_SECONDS) else max(1, left // _TICKS_COUNT)
             yield ids[sent : sent + some]
             sent += some
 

@@ -26,7 +26,7 @@ from local.settings import REGION, USER_ID
 from local.stack import LocalStack
 from local.update.flow import Flow
 from local.update.release import Release
-from local.update.verdict import Broadcast, broken_broadcast, broken_order, broken_pushes
+from local.update.verdict import Broadcast, broken_broadcast, broken_order, broken_pushes, unsent
 
 # Kii is so slow that pushes are under way at any time, and the broadcast through most of the update.
 _PUSH_MS = 200
@@ -50,7 +50,7 @@ _START_SECONDS = 120
 _WARM = [f"warm-{number}" for number in range(4)]
 _WARM_UP_MS = 2_000
 # So many have been delivered when the update begins.
-_FLOWING = 50
+_FLOWING_PUSHES = 50
 
 type Say = Callable[[str], None]
 
@@ -127,7 +127,7 @@ class _Run:
         first = self._post()
         begun = self._begin_broadcast()
         with flow.flowing():
-            self._await_deliveries(_FLOWING)
+            self._await_deliveries(_FLOWING_PUSHES)
             self._say("pushes flow through all doors, and a broadcast")
             before, addresses = time.time(), self._stack.outputs
             self._stack.deploy(built)
@@ -139,6 +139,8 @@ class _Run:
         self._compare_addresses(addresses)
         self._kii.fault()
         self._await_the_end(flow)
+        # Before dead letters are put back, which would send again what is in doubt.
+        self._broken += unsent([*flow.ids, *_WARM], self._bundle.outcomes())
         self._repeat(first)
         self._redrive()
         self._await_the_end(flow)

@@ -16,11 +16,16 @@ class Broadcast:
     after: Mapping[str, Any]
 
 
+def unsent(ids: Iterable[str], outcomes: Mapping[str, str]) -> list[str]:
+    """Return a line for each push that did not end `sent`: an update must leave none in doubt either."""
+    ends = {each: outcomes.get(each, "no outcome") for each in ids}
+    return [f"{each}: ended as {end}" for each, end in ends.items() if end != "sent"]
+
+
 def broken_pushes(ids: Iterable[str], facts: Facts) -> list[str]:
-    """Return a line for each promise that was not kept to these pushes: none may be in doubt either."""
+    """Return a line for each promise that was not kept to these pushes."""
     ids = list(ids)
-    others = [f"{each}: {outcome}" for each in ids if (outcome := facts.outcomes.get(each)) == "unknown"]
-    return [*tally(ids, "hold", facts).broken, *others]
+    return list(dict.fromkeys([*unsent(ids, facts.outcomes), *tally(ids, "hold", facts).broken]))
 
 
 def broken_order(groups: Mapping[str, Sequence[str]], delivered: Sequence[str]) -> list[str]:

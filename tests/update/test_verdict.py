@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.faults.verdict import Facts
-from local.update.verdict import Broadcast, broken_broadcast, broken_order, broken_pushes
+from local.update.verdict import Broadcast, broken_broadcast, broken_order, broken_pushes, unsent
 
 IDS = ["a", "b"]
 
@@ -32,9 +32,17 @@ def test_each_push_was_sent_once() -> None:
     ],
 )
 def test_a_push_that_was_not(known: Facts) -> None:
-    (broken,) = broken_pushes(IDS, known)
+    broken = broken_pushes(IDS, known)
 
-    assert broken.startswith("b: ")
+    assert broken
+    assert all(line.startswith("b: ") for line in broken)
+
+
+def test_a_push_in_doubt_is_not_sent() -> None:
+    assert unsent([*IDS, "c"], {"a": "sent", "b": "unknown"}) == [
+        "b: ended as unknown",
+        "c: ended as no outcome",
+    ]
 
 
 @pytest.mark.parametrize("delivered", [["a", "b"], ["a", "c", "b"], ["a", "b", "a"]])
