@@ -12,7 +12,7 @@ from local.settings import ROOT
 
 def applied(before: str = "") -> subprocess.CompletedProcess[str]:
     """Replace everything, in a process of its own: the tests' own MiniStack stays as it is."""
-    code = f"{before}\nfrom local.aws_emulator.patches import apply\napply(evaluate_iam=False)"
+    code = f"from local.aws_emulator.patches import apply\n{before}\napply(evaluate_iam=False)"
     command = [sys.executable, "-c", code]
     return subprocess.run(  # noqa: S603 (this file's own code)
         command, cwd=ROOT, capture_output=True, text=True, check=False
