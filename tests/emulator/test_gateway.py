@@ -27,12 +27,12 @@ def test_an_api_keeps_its_id_and_takes_the_new_definition(aws: "Aws") -> None:
     def deployed(status: str) -> tuple[str, set[str]]:
         """Return the API's ID and its paths once the stack has this status."""
 
-        def found() -> Any:
-            [stack] = stacks.describe_stacks(StackName="api")["Stacks"]
-            return stack if stack["StackStatus"] == status else None
+        def stack() -> dict[str, Any]:
+            [found] = stacks.describe_stacks(StackName="api")["Stacks"]
+            return dict(found)
 
-        stack = wait_until(found, within=30)
-        api = stack["Outputs"][0]["OutputValue"]
+        assert wait_until(lambda: stack()["StackStatus"] == status, within=30)
+        api = stack()["Outputs"][0]["OutputValue"]
         return api, {each["path"] for each in gateway.get_resources(restApiId=api)["items"]}
 
     stacks.create_stack(StackName="api", TemplateBody=template("/a", "/a/b"))
