@@ -14,9 +14,10 @@ import pytest
 from kii_push.errors import KiiUnreachable, NoAnswer, Outcome
 from kii_push.kii import client as kii_client
 from kii_push.kii import deadline
+from kii_push.kii.bounded_connections import bound
 from kii_push.kii.client import KiiClient, http_client
 from kii_push.kii.credentials import Credentials
-from kii_push.kii.deadline import bound, total_deadline
+from kii_push.kii.deadline import total_deadline
 
 URL = "http://kii.example/"
 BODY = b'{"access_token":"token","expires_in":3600}'

@@ -27,7 +27,7 @@ from kii_push.errors import (
     kii_error,
 )
 from kii_push.kii.credentials import Credentials, CredentialsSource
-from kii_push.kii.deadline import bound, total_deadline
+from kii_push.kii.deadline import total_deadline
 from kii_push.kii.identifiers import APP, Scope, encode
 from kii_push.kii.response import Response, content, id_or_none
 from kii_push.kii.shared_token import Session, SharedToken
@@ -240,7 +240,9 @@ def http_client(
         headers={"Accept-Encoding": "identity"},
         event_hooks={"request": [on_request] if on_request else []},
     )
-    return bound(client)
+    from kii_push.kii import bounded_connections  # noqa: PLC0415 (httpcore: for what calls Kii only)
+
+    return bounded_connections.bound(client)
 
 
 def _url(session: Session, path: str) -> str:
