@@ -35,10 +35,11 @@ def test_an_api_keeps_its_id_and_takes_the_new_definition(aws: "Aws") -> None:
         api = stack()["Outputs"][0]["OutputValue"]
         return api, {each["path"] for each in gateway.get_resources(restApiId=api)["items"]}
 
+    before = len(gateway.get_rest_apis()["items"])
     stacks.create_stack(StackName="api", TemplateBody=template("/a", "/a/b"))
     first, paths = deployed("CREATE_COMPLETE")
     assert paths == {"/", "/a", "/a/b"}
 
     stacks.update_stack(StackName="api", TemplateBody=template("/a", "/c"))
     assert deployed("UPDATE_COMPLETE") == (first, {"/", "/a", "/c"})
-    assert [each["id"] for each in gateway.get_rest_apis()["items"]] == [first]
+    assert len(gateway.get_rest_apis()["items"]) == before + 1

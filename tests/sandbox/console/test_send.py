@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from local.access_key import access_key
 from local.process import end, free_ports
 from local.sandbox import start_sandbox
 from tests.browser import Console
@@ -57,7 +58,7 @@ def test_a_push_to_a_user_goes_out_signed(console: Console, door: Door) -> None:
         "networks": ["apns", "mqtt"],
     }
     (signature,) = door.signatures
-    assert signature.startswith("AWS4-HMAC-SHA256 Credential=test/")
+    assert signature.startswith(f"AWS4-HMAC-SHA256 Credential={access_key().id}/")
     assert "/execute-api/aws4_request" in signature
 
 
