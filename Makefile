@@ -84,9 +84,9 @@ test-all: test-tools
 test-layer: $(READY)
 	$(PYTEST) $(PAIR) tests/unit tests/delivery --cov --cov-report=term:skip-covered
 
-# Each of the three has one stack for all its files.
+# Each of the two has one stack for all its files.
 test-bundle: $(READY)
-	$(PYTEST) -n 3 --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/stack tests/functions \
+	$(PYTEST) $(PAIR) --timeout=300 --dist loadfile --no-loadscope-reorder tests/faults tests/stack tests/functions \
 		--ignore=tests/functions/test_imports.py
 
 # It counts instructions, which are as many on a busy machine, and so gives way to the tests that watch the clock.

@@ -41,6 +41,11 @@ def redrive(stack: "LocalStack", sandbox: "Sandbox") -> Iterator[Redrive]:  # no
     functions.close()
 
 
+def calls_for(sandbox: "Sandbox", *users: str) -> list[str]:
+    """Return what Kii was asked for these users; the end of a test before may still come by a queue."""
+    return [call for call in sandbox.calls() if any(f"LOGIN_NAME:{user}/" in call for user in users)]
+
+
 def enqueue(doors: "Doors", request: dict[str, Any], **more: Any) -> str:
     """Put a push on the queue; return its ID."""
     push_id = uuid4().hex
@@ -151,7 +156,7 @@ def test_what_is_too_late_by_now_is_not_sent(
     assert doors.post(PATH_TO_BOB, exhausted).status_code == 503
     give_up(stack, exhausted)
     assert wait_until(lambda: datetime.now(UTC) > not_after, within=30)
-    asked = sandbox.calls()
+    asked = calls_for(sandbox, "bob", "nobody")
 
     for cause in ("unknown", "rejected USER_NOT_FOUND", "exhausted"):
         done = redrive({"action": "redrive", "cause": cause})
@@ -162,7 +167,7 @@ def test_what_is_too_late_by_now_is_not_sent(
     # That it is too late for another try does not tell what became of the first: it is still for a person.
     letters(redrive, unknown=1)
     assert device.received == []
-    assert sandbox.calls() == asked
+    assert calls_for(sandbox, "bob", "nobody") == asked
 
 
 def test_one_cause_is_dropped_and_the_ledger_keeps_what_it_says(doors: "Doors", redrive: Redrive) -> None:
