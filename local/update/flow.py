@@ -26,7 +26,7 @@ _BATCH_SIZE = 10
 # While the stack is updated, a hundredth of what is left of a door's pushes goes at each tick: however long
 # it takes, some are left at its end.
 _TICK_SECONDS = 0.2
-_TICKS_COUNT = 100
+_TICK_FRACTION = 0.01
 # How often a push is repeated by HTTPS, as a client would after an error of the server.
 _MAX_ATTEMPTS = 10
 
@@ -98,7 +98,7 @@ class Flow:
         """Yield the pushes that are to go now, until there is none left."""
         sent = 0
         while left := len(ids) - sent:
-            some = left if self._hurry.wait(_TICK_SECONDS) else max(1, left // _TICKS_COUNT)
+            some = left if self._hurry.wait(_TICK_SECONDS) else max(1, int(left * _TICK_FRACTION))
             yield ids[sent : sent + some]
             sent += some
 

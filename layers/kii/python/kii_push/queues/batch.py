@@ -13,8 +13,8 @@ from kii_push.push.request import Origin
 from kii_push.queues.sqs import BATCH_SIZE, Queue
 from kii_push.queues.unattended import Settlement, UnattendedDelivery, UnattendedPush
 
-# Worst case for one push: send, log in, send again (13 s each), plus the ledger. None begins with less time
-# left.
+# None begins with less time left: a send, a login and a second send take 12 s each at most, and the table has
+# the rest. A wait for the lease on the token, or a third send, is not counted.
 WORST_CASE_MS = 45_000
 # The first retry comes after up to this long; each further one after up to twice the last, at most the
 # maximum. After many receives the maximum grows: SQS gives up a message that it handed out 1,000 times.
