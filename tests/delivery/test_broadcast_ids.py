@@ -43,7 +43,7 @@ def test_nobody_can_empty_a_broadcast_beforehand(
     for line in range(1, 21):
         with pytest.raises(Expired):
             delivery.deliver(push(f"sale:{line}", notAfter=too_late, origin=HTTPS))
-        with pytest.raises(InvalidRequest, match="id: must not begin with broadcast:"):
+        with pytest.raises(InvalidRequest, match='id: must not begin with "broadcast:"'):
             push(f"broadcast:sale:{line}", notAfter=too_late, origin=HTTPS)
     assert sale.accept_list(recipients(20))
 

@@ -110,7 +110,8 @@ def test_no_other_push_can_be_counted_as_a_broadcasts(door: Door, push_id: str) 
 @pytest.mark.parametrize("door", ["https", "queue", "schedule", "broadcast"])
 @pytest.mark.parametrize("push_id", ["broadcast:sale-1:7", "schedule:digest:1", "list:0"])
 def test_an_id_that_only_the_bundle_gives_is_refused(door: Door, push_id: str) -> None:
-    with pytest.raises(InvalidRequest, match="id: must not begin with broadcast:, schedule:, list:"):
+    refusal = 'id: must not begin with "broadcast:" or "schedule:" or "list:"'
+    with pytest.raises(InvalidRequest, match=refusal):
         read(door, id=push_id)
 
 

@@ -200,7 +200,8 @@ def _check_ownership(own_id: str, broadcast: str | None, origin: Origin | None) 
         if not is_bundles or not own_id.startswith(mine):
             raise InvalidRequest(NOT_OF_A_BROADCAST)
     elif own_id.startswith(RESERVED_PREFIXES):
-        reason = f"must not begin with {', '.join(RESERVED_PREFIXES)}: these IDs are the bundle's own"
+        prefixes = " or ".join(f'"{prefix}"' for prefix in RESERVED_PREFIXES)
+        reason = f"must not begin with {prefixes}: these IDs are the bundle's own"
         raise InvalidRequest(Violation("id", reason))
 
 
